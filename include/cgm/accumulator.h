@@ -1,0 +1,45 @@
+/**
+ * @file accumulator.h
+ * Exact sums of doubles in fixed point, so that a sum is the same bits in whatever order, on
+ * whatever rank or thread, before or after a restart its terms were added (ARCHITECTURE:
+ * "Bitwise").
+ */
+#ifndef CGM_ACCUMULATOR_H
+#define CGM_ACCUMULATOR_H
+
+#include <stdint.h>
+
+#include "cgm/comm.h"
+
+/** Words an accumulator consists of: an array of accumulators may be summed over ranks as an array
+ * of int64. */
+enum { CGM_LIMBS = 3 };
+
+/**
+ * limb[2] + limb[1]·2^-32 + limb[0]·2^-64. The limbs carry nothing into each other while adding, so
+ * that adding them separately (here or in an integer reduction) is exact; 2^31 terms fit between
+ * two normalisations.
+ */
+typedef struct cgm_accumulator {
+    int64_t limb[CGM_LIMBS];
+} cgm_accumulator;
+
+/**
+ * Add term, rounded to the unit 2^-64.  Local.
+ * |term| < 2^62; a larger or non-finite one makes the accumulator's value NaN for good.
+ */
+void cgm_accumulator_add(cgm_accumulator *sum, double term);
+
+/** Local. sum += other, exactly; a NaN stays one. */
+void cgm_accumulator_merge(cgm_accumulator *sum, const cgm_accumulator *other);
+
+/** Local. sum += 2·other, exactly. */
+void cgm_accumulator_merge_twice(cgm_accumulator *sum, const cgm_accumulator *other);
+
+/** Local. The sum, correctly rounded to double within one unit in the last place. */
+double cgm_accumulator_value(const cgm_accumulator *sum);
+
+/** Collective. Sum element-wise over all ranks, in place, the same bits on every rank. */
+void cgm_accumulator_reduce(cgm_comm *comm, cgm_accumulator *sums, int64_t count);
+
+#endif

@@ -1,0 +1,36 @@
+/**
+ * @file coalition.h
+ * The value of a coalition, minus its biased MMD² to the reference set up to a constant (MATH.md
+ * §2).
+ */
+#ifndef CGM_COALITION_H
+#define CGM_COALITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cgm/kernel_sums.h"
+
+/** Up to so many parties every coalition is evaluated. */
+enum { CGM_ENUMERATE_MAX = 20 };
+
+/** Values that follow from the kernel sums alone. */
+typedef struct cgm_values {
+    double *single;     /**< [n_parties] v({i}) */
+    double *ceiling;    /**< [n_parties] v(D_i ∪ G) */
+    double grand;       /**< v(N) */
+    double *coalitions; /**< [2^n_parties] by bit mask (bit i = party i) on rank 0; NULL elsewhere
+                           and above CGM_ENUMERATE_MAX parties */
+} cgm_values;
+
+/** Local. v(Q) of the parties with member[i], MATH.md §2; 0 of the empty one.  Cost O(N²). */
+double cgm_coalition_value(const cgm_kernel_sums *sums, const bool *member);
+
+/** Collective. Fills values, owned by the caller; the pair is cgm_values_destroy. CGM_OK,
+ * CGM_ERR_MEMORY. */
+cgm_status cgm_values_compute(cgm_comm *comm, const cgm_kernel_sums *sums, cgm_values *values);
+
+/** Local. Accepts a zeroed struct. */
+void cgm_values_destroy(cgm_values *values);
+
+#endif

@@ -1,0 +1,62 @@
+/**
+ * @file config.h
+ * The options: one table gives the INI reader, the command line, --help, validation and the echo.
+ */
+#ifndef CGM_CONFIG_H
+#define CGM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cgm/comm.h"
+#include "cgm/kernel.h"
+#include "cgm/lengthscale.h"
+#include "cgm/reward_lp.h"
+#include "cgm/shapley.h"
+
+/** Resolved options of a run; the same on every rank. Strings and arrays are owned by the struct.
+ */
+typedef struct cgm_config {
+    char *input_parties;
+    char *input_candidates; /**< empty: the file of input_parties */
+    cgm_kernel_type kernel_type;
+    cgm_lengthscale_rule lengthscale_rule;
+    double lengthscale; /**< when the rule is CGM_LENGTHSCALE_GIVEN; > 0 */
+    cgm_shapley_method shapley_method;
+    double shapley_tolerance;
+    cgm_reward_condition reward_condition;
+    double *inv_temp; /**< [n_inv_temp] 0 .. INFINITY, no value twice */
+    int64_t n_inv_temp;
+    double patience; /**< (0, 1] */
+    char *output_file;
+    bool output_overwrite;
+    uint64_t seed;
+    double progress; /**< seconds, 0 = no lines */
+} cgm_config;
+
+/**
+ * Read CONFIG.ini on rank 0, apply --section.key=VALUE, validate, broadcast.  Collective.
+ * @param[in]  arguments  [n_arguments] what follows the sub-command: CONFIG.ini and the overrides,
+ * in any order
+ * @param[out] config     the pair is cgm_config_destroy
+ * @return the same code on every rank: CGM_OK, CGM_ERR_USAGE, CGM_ERR_MEMORY.  The message names
+ * the file and line, or the argument, the accepted values and, for an unknown key, the nearest
+ * known one.
+ */
+cgm_status cgm_config_load(cgm_comm *comm, int n_arguments, char **arguments, cgm_config *config);
+
+/** Local. Accepts a zeroed struct. */
+void cgm_config_destroy(cgm_config *config);
+
+/**
+ * All resolved options as INI text that can be used as a config again.  Local.
+ * @param[in] results_only  leave out keys that cannot change the results (output.*, run.progress)
+ * @return allocated text, the caller frees it; NULL and CGM_ERR_MEMORY recorded
+ */
+char *cgm_config_text(cgm_comm *comm, const cgm_config *config, bool results_only);
+
+/** Local. The option table as help text: key, default, accepted values, what it does. */
+void cgm_config_print_help(FILE *stream);
+
+#endif

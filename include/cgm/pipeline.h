@@ -1,0 +1,48 @@
+/**
+ * @file pipeline.h
+ * A run from input to output: the order of the stages and the struct they share.
+ */
+#ifndef CGM_PIPELINE_H
+#define CGM_PIPELINE_H
+
+#include "cgm/coalition.h"
+#include "cgm/config.h"
+#include "cgm/generator.h"
+#include "cgm/kernel_sums.h"
+#include "cgm/lengthscale.h"
+#include "cgm/pairs.h"
+#include "cgm/reward_lp.h"
+#include "cgm/sampling.h"
+#include "cgm/shapley.h"
+#include "cgm/shard.h"
+#include "cgm/timer.h"
+
+/** What the stages read and add to, each its own part. */
+typedef struct cgm_run {
+    const cgm_config *config;
+    const char *command; /**< the command line, for the record */
+    char started[32];    /**< UTC, ISO 8601 */
+    cgm_timer timer;
+    uint64_t input_checksum;
+
+    cgm_shard shard;
+    cgm_candidates candidates;
+    cgm_layout layout;
+    cgm_spread spread;
+    cgm_kernel kernel;
+    cgm_lengthscale lengthscale;
+    cgm_kernel_sums sums;
+    cgm_values values;
+    cgm_shapley shapley;
+    cgm_reward reward;
+    cgm_sampling sampling;
+    bool already_complete; /**< output.file holds this very run: nothing was computed */
+} cgm_run;
+
+/**
+ * `cgm run`: all stages, output and report.  Collective.
+ * @return the same code on every rank
+ */
+cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command);
+
+#endif

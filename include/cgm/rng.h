@@ -1,0 +1,39 @@
+/**
+ * @file rng.h
+ * Random numbers as a function of what they are for: counter-based (Philox 4×64), keyed by the seed
+ * and a stream, so that they do not depend on ranks, on the order of work or on a party's place in
+ * the list.
+ */
+#ifndef CGM_RNG_H
+#define CGM_RNG_H
+
+#include <stdint.h>
+
+/** What a stream of random numbers is for: part of every counter, so that no two uses share
+ * numbers. */
+typedef enum cgm_rng_purpose {
+    CGM_RNG_PROPOSAL = 1, /**< weighted sampling: proposed candidate and acceptance */
+    CGM_RNG_INVERSE = 2,  /**< weighted sampling: uniform number of the inverse CDF */
+    CGM_RNG_SIMULATE = 3  /**< simulated input */
+} cgm_rng_purpose;
+
+/** A stream: all numbers of one seed, name and purpose. */
+typedef struct cgm_rng {
+    uint64_t seed;
+    uint64_t stream;
+    cgm_rng_purpose purpose;
+} cgm_rng;
+
+/** Local. The stream of a name (a party's, say): 64-bit FNV-1a of its bytes. */
+uint64_t cgm_rng_hash(const char *name);
+
+/** Local. Four independent 64-bit words for the counter (a, b, c). */
+void cgm_rng_words(const cgm_rng *rng, uint64_t a, uint64_t b, uint64_t c, uint64_t words[4]);
+
+/** Local. A word as a double uniform on [0, 1): the top 53 bits. */
+double cgm_rng_uniform(uint64_t word);
+
+/** Local. Two words as two independent standard normal numbers (Box-Muller). */
+void cgm_rng_normal(const uint64_t words[2], double normal[2]);
+
+#endif

@@ -1,0 +1,65 @@
+/**
+ * @file tolerance.h
+ * Every tolerance of the program and of its tests, once. None is loosened to make something pass.
+ */
+#ifndef CGM_TOLERANCE_H
+#define CGM_TOLERANCE_H
+
+/* ---- the program ---- */
+
+/** Shapley values at or below this fraction of the largest, or below so many error estimates, count
+ * as zero (MATH.md §5). */
+#define CGM_ZERO_SHAPLEY 1e-9
+#define CGM_ZERO_SHAPLEY_ERRORS 10.0
+/** Shapley values closer than this fraction of the largest are equal (MATH.md §5). */
+#define CGM_TIED_SHAPLEY 1e-9
+/** A party's value counts as positive in the linear program from here on (MATH.md §5). */
+#define CGM_VALUE_FLOOR 1e-7
+/** Agreement of GLPK's solution with the closed form, in log v* and in ρ·log α, and slack of a
+ * condition. */
+#define CGM_LP_AGREEMENT 1e-9
+/** A target is reached when the value falls short by no more than this fraction of it (MATH.md §6).
+ */
+#define CGM_TARGET_REACHED 1e-12
+/** The spread of the candidates' scores counts as none up to so many units in the last place
+ * (MATH.md §6). */
+#define CGM_SPREAD_ULPS 8.0
+/** Lengthscale: how far beyond the crossing to aim, and the relative step of the final probe
+ * (MATH.md §3). */
+#define CGM_LENGTHSCALE_AIM 2e-7
+#define CGM_LENGTHSCALE_PROBE 5e-7
+/** Rounding floor of a Shapley error estimate, relative to max |φ| (MATH.md §4). */
+#define CGM_SHAPLEY_ROUNDING 1e-13
+/** |Σφ − v(N)| over Σ|φ| (MATH.md §4). */
+#define CGM_EFFICIENCY 1e-11
+
+/* ---- the tests ---- */
+
+/** Kernel sums against the golden files: relative, or absolute. */
+#define CGM_TEST_SUMS_RELATIVE 1e-12
+#define CGM_TEST_SUMS_ABSOLUTE 1e-15
+/** Values of all coalitions, Shapley values, α against the golden files: absolute. */
+#define CGM_TEST_VALUES 1e-12
+/** v*, ρ, r against the golden files: absolute. */
+#define CGM_TEST_REWARD 1e-9
+/** Values along a replayed trajectory: absolute. */
+#define CGM_TEST_REPLAY_VALUE 1e-12
+/** The lengthscale chosen is at most this far below the golden one, and fails its condition so far
+ * below itself. */
+#define CGM_TEST_LENGTHSCALE_BELOW 1e-3
+#define CGM_TEST_LENGTHSCALE_FAILS 2e-6
+/** Quadrature against enumeration and the closed form, relative to max |φ|. */
+#define CGM_TEST_QUADRATURE 1e-12
+/** expected_alpha of the real data sets: absolute. */
+#define CGM_TEST_REAL_ALPHA 1e-6
+/** Running value against a fresh evaluation after any number of draws: relative and absolute
+ * (MATH.md §6). */
+#define CGM_TEST_FRESH_RELATIVE 1e-9
+#define CGM_TEST_FRESH_ABSOLUTE 1e-12
+/** Error of one kernel evaluation against libm: relative. */
+#define CGM_TEST_EXPONENTIAL 1e-15
+/** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
+ * always or never). */
+#define CGM_TEST_SIGNIFICANCE 1e-4
+
+#endif

@@ -1,0 +1,244 @@
+#include "cgm/comm.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A message of MPI is counted by int: larger ones go in pieces of this size. */
+#define PIECE_BYTES ((size_t)1 << 30)
+
+void cgm_comm_create(MPI_Comm world, cgm_comm *comm)
+{
+    *comm = (cgm_comm){.world = world};
+    MPI_Comm_rank(world, &comm->rank);
+    MPI_Comm_size(world, &comm->size);
+    MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node);
+    MPI_Comm_rank(comm->node, &comm->node_rank);
+    MPI_Comm_size(comm->node, &comm->node_size);
+    if (gethostname(comm->host, sizeof comm->host - 1) != 0) {
+        snprintf(comm->host, sizeof comm->host, "unknown");
+    }
+}
+
+void cgm_comm_destroy(cgm_comm *comm)
+{
+    MPI_Comm_free(&comm->node);
+}
+
+cgm_status cgm_fail(cgm_comm *comm, cgm_status status, const char *format, ...)
+{
+    if (comm->error.status != CGM_OK) {
+        return comm->error.status;
+    }
+    cgm_error *error = &comm->error;
+    error->status = status;
+    error->rank = comm->rank;
+    snprintf(error->host, sizeof error->host, "%s", comm->host);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+    for (char *c = error->message; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c == 0x7f) {
+            *c = '?';
+        }
+    }
+    return status;
+}
+
+cgm_status cgm_agree(cgm_comm *comm, cgm_status status)
+{
+    struct {
+        int status;
+        int rank;
+    } vote = {status, comm->rank};
+    MPI_Allreduce(MPI_IN_PLACE, &vote, 1, MPI_2INT, MPI_MAXLOC, comm->world);
+    if (vote.status == CGM_OK) {
+        return CGM_OK;
+    }
+    if (vote.rank == comm->rank && comm->error.status == CGM_OK) {
+        cgm_fail(comm, status, "a failure without a recorded cause; please report this");
+    }
+    cgm_comm_broadcast(comm, &comm->error, sizeof comm->error, vote.rank);
+    return (cgm_status)vote.status;
+}
+
+void *cgm_alloc(cgm_comm *comm, int64_t count, size_t size)
+{
+    void *memory = NULL;
+    if (count >= 0 && (size == 0 || (uint64_t)count <= PTRDIFF_MAX / size)) {
+        memory = calloc(count > 0 ? (size_t)count : 1, size > 0 ? size : 1);
+    }
+    if (memory == NULL) {
+        cgm_fail(comm, CGM_ERR_MEMORY,
+                 "no memory for %lld items of %zu bytes; use more nodes or fewer ranks a node, or "
+                 "ask for more "
+                 "memory a rank",
+                 (long long)count, size);
+    }
+    return memory;
+}
+
+int cgm_int(int64_t count)
+{
+    if (count < INT_MIN || count > INT_MAX) {
+        fprintf(stderr, "cgm: bug: the count %lld does not fit in an int\n", (long long)count);
+        MPI_Abort(MPI_COMM_WORLD, CGM_ERR_BUG);
+    }
+    return (int)count;
+}
+
+static void count_bytes(cgm_comm *comm, size_t sent, size_t received)
+{
+    comm->counters.bytes_sent += (int64_t)sent;
+    comm->counters.bytes_received += (int64_t)received;
+}
+
+void cgm_comm_broadcast(cgm_comm *comm, void *data, size_t bytes, int root)
+{
+    char *next = data;
+    for (size_t left = bytes; left > 0;) {
+        size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
+        MPI_Bcast(next, cgm_int((int64_t)piece), MPI_BYTE, root, comm->world);
+        next += piece;
+        left -= piece;
+    }
+    bool alone = comm->size == 1;
+    count_bytes(comm, !alone && comm->rank == root ? bytes : 0, comm->rank == root ? 0 : bytes);
+}
+
+/* Reductions go in pieces, for the int count and to bound MPI's temporary buffers. */
+static void reduce_in_place(cgm_comm *comm, void *values, int64_t count, size_t size,
+                            MPI_Datatype type, MPI_Op op)
+{
+    const int64_t piece_count = (int64_t)(PIECE_BYTES / 64 / size);
+    char *next = values;
+    for (int64_t left = count; left > 0;) {
+        int64_t piece = left < piece_count ? left : piece_count;
+        MPI_Allreduce(MPI_IN_PLACE, next, cgm_int(piece), type, op, comm->world);
+        next += (size_t)piece * size;
+        left -= piece;
+    }
+    if (comm->size > 1) {
+        count_bytes(comm, (size_t)count * size, (size_t)count * size);
+    }
+}
+
+void cgm_comm_sum(cgm_comm *comm, int64_t *values, int64_t count)
+{
+    reduce_in_place(comm, values, count, sizeof *values, MPI_INT64_T, MPI_SUM);
+}
+
+void cgm_comm_sum_unsigned(cgm_comm *comm, uint64_t *values, int64_t count)
+{
+    reduce_in_place(comm, values, count, sizeof *values, MPI_UINT64_T, MPI_SUM);
+}
+
+void cgm_comm_min(cgm_comm *comm, double *values, int64_t count)
+{
+    reduce_in_place(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MIN);
+}
+
+void cgm_comm_max(cgm_comm *comm, double *values, int64_t count)
+{
+    reduce_in_place(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MAX);
+}
+
+void cgm_comm_all_gather(cgm_comm *comm, void *data, const int64_t *offset, size_t element)
+{
+    for (int root = 0; root < comm->size; root++) {
+        size_t bytes = (size_t)(offset[root + 1] - offset[root]) * element;
+        cgm_comm_broadcast(comm, (char *)data + (size_t)offset[root] * element, bytes, root);
+    }
+}
+
+void cgm_comm_gather(cgm_comm *comm, const void *mine, void *all, size_t bytes, int root)
+{
+    int count = cgm_int((int64_t)bytes);
+    MPI_Gather(mine, count, MPI_BYTE, all, count, MPI_BYTE, root, comm->world);
+    if (comm->rank == root) {
+        count_bytes(comm, 0, bytes * (size_t)(comm->size - 1));
+    } else {
+        count_bytes(comm, bytes, 0);
+    }
+}
+
+void cgm_comm_exchange(cgm_comm *comm, const void *send, size_t send_bytes, int to, void *receive,
+                       size_t receive_bytes, int from)
+{
+    size_t sent = 0;
+    size_t received = 0;
+    do {
+        size_t out = send_bytes - sent < PIECE_BYTES ? send_bytes - sent : PIECE_BYTES;
+        size_t in = receive_bytes - received < PIECE_BYTES ? receive_bytes - received : PIECE_BYTES;
+        MPI_Sendrecv((const char *)send + sent, cgm_int((int64_t)out), MPI_BYTE,
+                     out > 0 ? to : MPI_PROC_NULL, 0, (char *)receive + received,
+                     cgm_int((int64_t)in), MPI_BYTE, in > 0 ? from : MPI_PROC_NULL, 0, comm->world,
+                     MPI_STATUS_IGNORE);
+        sent += out;
+        received += in;
+    } while (sent < send_bytes || received < receive_bytes);
+    if (to != comm->rank) {
+        count_bytes(comm, send_bytes, 0);
+    }
+    if (from != comm->rank) {
+        count_bytes(comm, 0, receive_bytes);
+    }
+}
+
+void cgm_comm_barrier(cgm_comm *comm)
+{
+    MPI_Barrier(comm->world);
+}
+
+cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared)
+{
+    *shared = (cgm_shared){.window = MPI_WIN_NULL, .bytes = bytes};
+    MPI_Aint mine = comm->node_rank == 0 ? (MPI_Aint)bytes : 0;
+    /* A window that the node cannot hold is the user's to know, not a reason to abort. */
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
+    void *base = NULL;
+    int code = MPI_Win_allocate_shared(mine, 1, MPI_INFO_NULL, comm->node, &base, &shared->window);
+    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
+    cgm_status status = CGM_OK;
+    if (code != MPI_SUCCESS) {
+        shared->window = MPI_WIN_NULL;
+        status = cgm_fail(comm, CGM_ERR_MEMORY,
+                          "no %zu bytes of memory shared by the ranks of a node; ask for more "
+                          "memory a node or enlarge "
+                          "its /dev/shm",
+                          bytes);
+    }
+    status = cgm_agree(comm, status);
+    if (status != CGM_OK) {
+        cgm_shared_destroy(shared);
+        return status;
+    }
+    MPI_Aint size;
+    int unit;
+    MPI_Win_shared_query(shared->window, 0, &size, &unit, &shared->data);
+    MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window);
+    return CGM_OK;
+}
+
+void cgm_shared_sync(cgm_comm *comm, cgm_shared *shared)
+{
+    MPI_Win_sync(shared->window);
+    MPI_Barrier(comm->node);
+    MPI_Win_sync(shared->window);
+}
+
+void cgm_shared_destroy(cgm_shared *shared)
+{
+    if (shared->data != NULL) {
+        MPI_Win_unlock_all(shared->window);
+    }
+    /* A zeroed struct holds no window, and neither does one whose allocation failed. */
+    if (shared->bytes > 0 && shared->window != MPI_WIN_NULL) {
+        MPI_Win_free(&shared->window);
+    }
+    *shared = (cgm_shared){.window = MPI_WIN_NULL};
+}
