@@ -231,6 +231,32 @@ void cgm_shared_sync(cgm_comm *comm, cgm_shared *shared)
     MPI_Win_sync(shared->window);
 }
 
+cgm_status cgm_shared_all_gather(cgm_comm *comm, cgm_shared *shared, const void *mine,
+                                 const int64_t *offset, size_t element)
+{
+    int64_t longest = 0;
+    for (int r = 0; r < comm->size; r++) {
+        longest = offset[r + 1] - offset[r] > longest ? offset[r + 1] - offset[r] : longest;
+    }
+    char *segment = cgm_alloc(comm, longest, element);
+    cgm_status status = cgm_agree(comm, segment == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    for (int root = 0; root < comm->size && status == CGM_OK; root++) {
+        size_t bytes = (size_t)(offset[root + 1] - offset[root]) * element;
+        if (root == comm->rank) {
+            memcpy(segment, mine, bytes);
+        }
+        cgm_comm_broadcast(comm, segment, bytes, root);
+        if (comm->node_rank == 0) {
+            memcpy((char *)shared->data + (size_t)offset[root] * element, segment, bytes);
+        }
+    }
+    free(segment);
+    if (status == CGM_OK) {
+        cgm_shared_sync(comm, shared);
+    }
+    return status;
+}
+
 void cgm_shared_destroy(cgm_shared *shared)
 {
     if (shared->data != NULL) {

@@ -126,6 +126,17 @@ cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared);
  * after. */
 void cgm_shared_sync(cgm_comm *comm, cgm_shared *shared);
 
+/**
+ * Every rank contributes a segment, every node receives all of them in memory its ranks share.  Collective.
+ * @param[in]  mine    this rank's segment, private memory
+ * @param[out] shared  the whole array
+ * @param[in]  offset  [size + 1] first element of each rank's segment
+ * @param[in]  element bytes of an element
+ * @return the same code on every rank: CGM_OK or CGM_ERR_MEMORY
+ */
+cgm_status cgm_shared_all_gather(cgm_comm *comm, cgm_shared *shared, const void *mine,
+                                 const int64_t *offset, size_t element);
+
 /** Collective over the node. Accepts a zeroed struct, which stands for NULL. */
 void cgm_shared_destroy(cgm_shared *shared);
 

@@ -15,6 +15,12 @@
 #include "cgm/reward_lp.h"
 #include "cgm/shapley.h"
 
+/** Machine code of the hot loops; the portable one runs everywhere and is the only one. */
+typedef enum cgm_instruction_set {
+    CGM_INSTRUCTIONS_AUTO,
+    CGM_INSTRUCTIONS_PORTABLE
+} cgm_instruction_set;
+
 /** Resolved options of a run; the same on every rank. Strings and arrays are owned by the struct.
  */
 typedef struct cgm_config {
@@ -33,6 +39,7 @@ typedef struct cgm_config {
     bool output_overwrite;
     uint64_t seed;
     double progress; /**< seconds, 0 = no lines */
+    cgm_instruction_set instruction_set;
 } cgm_config;
 
 /**
@@ -56,7 +63,8 @@ void cgm_config_destroy(cgm_config *config);
  */
 char *cgm_config_text(cgm_comm *comm, const cgm_config *config, bool results_only);
 
-/** Local. The option table as help text: key, default, accepted values, what it does. */
+/** Local. The option table as help text: key, default, accepted values, what it does; 100 columns
+ * at most. */
 void cgm_config_print_help(FILE *stream);
 
 #endif

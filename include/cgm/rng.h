@@ -27,7 +27,10 @@ typedef struct cgm_rng {
 /** Local. The stream of a name (a party's, say): 64-bit FNV-1a of its bytes. */
 uint64_t cgm_rng_hash(const char *name);
 
-/** Local. Four independent 64-bit words for the counter (a, b, c). */
+/** Local. The generator itself, Philox4x64-10: four words that depend on key and counter alone. */
+void cgm_rng_block(const uint64_t key[2], const uint64_t counter[4], uint64_t words[4]);
+
+/** Local. Four independent 64-bit words of a stream for the counter (a, b, c). */
 void cgm_rng_words(const cgm_rng *rng, uint64_t a, uint64_t b, uint64_t c, uint64_t words[4]);
 
 /** Local. A word as a double uniform on [0, 1): the top 53 bits. */

@@ -1,0 +1,191 @@
+# cgm. `make help` lists the targets, `make info` what a build would use; every variable that it
+# prints can be given on the command line.
+SHELL = /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VERSION = 0.1.0
+BUILD = build
+PREFIX = /usr/local
+DESTDIR =
+
+PKG_CONFIG = pkg-config
+CLANG_FORMAT = clang-format
+CLANG_TIDY = clang-tidy
+CPPCHECK = cppcheck
+VALGRIND = valgrind
+MPIRUN = mpirun
+
+# A CC in the environment names a plain compiler as a rule, so only one on the command line counts.
+ifneq ($(origin CC),command line)
+CC = mpicc
+endif
+CFLAGS = -O3 -g
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wvla $(if $(WERROR),-Werror)
+# Results must not depend on whether the compiler fuses a product and a sum.
+STANDARD = -std=c11 -D_XOPEN_SOURCE=700 -ffp-contract=off
+
+# $(call pkg_config,VARIABLE,options): asked once, and only if the user has not given the variable.
+# Headers of libraries are system headers, whose warnings are not ours.
+define pkg_config
+ifeq ($$(origin $(1)),undefined)
+$(1) := $$(patsubst -I%,-isystem %,$$(shell $(PKG_CONFIG) $(2) 2>/dev/null))
+endif
+endef
+$(eval $(call pkg_config,HDF5_CFLAGS,--cflags hdf5-openmpi))
+$(eval $(call pkg_config,HDF5_LIBS,--libs hdf5-openmpi))
+$(eval $(call pkg_config,BLAS_CFLAGS,--cflags openblas))
+$(eval $(call pkg_config,BLAS_LIBS,--libs openblas))
+$(eval $(call pkg_config,INIH_CFLAGS,--cflags inih))
+$(eval $(call pkg_config,INIH_LIBS,--libs inih))
+$(eval $(call pkg_config,CMOCKA_CFLAGS,--cflags cmocka))
+$(eval $(call pkg_config,CMOCKA_LIBS,--libs cmocka))
+# ScaLAPACK's description would bring a second BLAS; OpenBLAS has all that it needs. GLPK and
+# Random123 (headers alone) come without descriptions.
+SCALAPACK_CFLAGS =
+SCALAPACK_LIBS = -lscalapack-openmpi
+GLPK_CFLAGS =
+GLPK_LIBS = -lglpk
+RANDOM123_CFLAGS =
+
+LIBRARIES = HDF5 SCALAPACK BLAS GLPK INIH RANDOM123
+LIB_CFLAGS = $(foreach library,$(LIBRARIES),$($(library)_CFLAGS))
+LIBS = $(foreach library,$(LIBRARIES),$($(library)_LIBS)) -lm
+
+COMPILE = $(CC) $(STANDARD) $(CFLAGS) $(WARNINGS) -Iinclude $(LIB_CFLAGS) $(CPPFLAGS)
+LINK = $(CC) $(CFLAGS) $(LDFLAGS)
+
+# describe works from any commit; a copy of the sources without history has no revision.
+REVISION := $(shell git --no-optional-locks describe --always --dirty 2>/dev/null || echo unknown)
+
+SOURCES := $(wildcard src/*.c)
+OBJECTS := $(SOURCES:src/%.c=$(BUILD)/src/%.o)
+TEST_SOURCES := $(wildcard tests/test_*.c)
+TESTS := $(TEST_SOURCES:tests/%.c=$(BUILD)/tests/%)
+TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/make_*.c))
+C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h)
+SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch)
+
+.PHONY: all demo run-demo test run-test check-valgrind check-asan lint format check-format info \
+        help install clean FORCE
+
+all: $(BUILD)/cgm
+
+$(BUILD)/cgm: $(OBJECTS)
+	$(LINK) -o $@ $^ $(LIBS)
+
+# Everything but main, for the tests.
+$(BUILD)/libcgm.a: $(filter-out $(BUILD)/src/main.o,$(OBJECTS))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/src/%.o: src/%.c $(BUILD)/flags
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+$(BUILD)/src/provenance.o: $(BUILD)/revision
+$(BUILD)/src/provenance.o: CPPFLAGS += -DCGM_VERSION='"$(VERSION)"' -DCGM_GIT='"$(REVISION)"' \
+    -DCGM_CC_FLAGS='"$(strip $(STANDARD) $(CFLAGS))"'
+
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
+	$(COMPILE) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(TESTS): $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/tests/harness.o $(BUILD)/libcgm.a
+	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
+
+$(TEST_TOOLS): %: %.o
+	$(LINK) -o $@ $^ $(HDF5_LIBS) -lm
+
+# Objects are rebuilt when flags change, and the one that holds the revision when that does.
+$(BUILD)/flags: FORCE
+	@command -v $(firstword $(CC)) >/dev/null && [[ -n '$(strip $(HDF5_LIBS))' ]] || { \
+	    echo 'no MPI compiler or no parallel HDF5: see make info, or run config/packages.sh build' >&2; \
+	    exit 1; }
+	@mkdir -p $(BUILD)/src $(BUILD)/tests
+	@text='$(COMPILE) $(VERSION)'; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" >$@
+$(BUILD)/revision: FORCE | $(BUILD)/flags
+	@[[ -f $@ && "$$(<$@)" == '$(REVISION)' ]] || echo '$(REVISION)' >$@
+
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)
+
+# The set-up may install the very tools that this file asks for flags while it is read: hence a make
+# of its own after it.
+demo:
+	@config/packages.sh build
+	@$(MAKE) run-demo
+
+test:
+	@config/packages.sh build test
+	@$(MAKE) run-test
+
+run-demo: $(BUILD)/cgm
+	@config/demo.sh $(BUILD)
+
+run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
+
+check-asan:
+	@$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fsanitize=address,undefined \
+	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check-asan-run
+
+check-asan-run: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run --asan
+
+check-valgrind: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' VALGRIND='$(VALGRIND)' tests/run --valgrind
+
+lint:
+	@CPPCHECK='$(CPPCHECK)' CLANG_TIDY='$(CLANG_TIDY)' COMPILE='$(COMPILE) $(CMOCKA_CFLAGS)' \
+	    tests/lint.sh $(C_FILES) $(SCRIPTS)
+
+format:
+	$(CLANG_FORMAT) -i $(C_FILES)
+
+check-format:
+	$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
+
+# $(call library,name,version command,variable prefix)
+define print_library
+@printf '%-10s %-14s %s %s\n' '$(1)' "$$($(2) 2>/dev/null || echo '[not found]')" \
+    '$(strip $($(1)_CFLAGS))' '$($(1)_LIBS)'
+endef
+header_version = echo '\#include <$(1)>' | $(CC) $(LIB_CFLAGS) -E -o /dev/null -x c - && echo found
+
+info:
+	@printf '%-10s %s\n' VERSION '$(VERSION) ($(REVISION))' CC '$(CC)' \
+	    compiler "$$($(CC) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
+	    MPI "$$($(MPIRUN) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
+	    MPIRUN '$(MPIRUN)' CFLAGS '$(CFLAGS)' CPPFLAGS '$(CPPFLAGS)' STANDARD '$(STANDARD)' \
+	    WARNINGS '$(WARNINGS)' LDFLAGS '$(LDFLAGS)' BUILD '$(BUILD)' PREFIX '$(PREFIX)' \
+	    DESTDIR '$(DESTDIR)'
+	@echo; printf '%-10s %-14s %s\n' library version 'flags (LIBRARY_CFLAGS, LIBRARY_LIBS)'
+	$(call print_library,HDF5,$(PKG_CONFIG) --modversion hdf5-openmpi)
+	$(call print_library,SCALAPACK,$(PKG_CONFIG) --modversion scalapack-openmpi)
+	$(call print_library,BLAS,$(PKG_CONFIG) --modversion openblas)
+	$(call print_library,GLPK,$(call header_version,glpk.h))
+	$(call print_library,INIH,$(PKG_CONFIG) --modversion inih)
+	$(call print_library,RANDOM123,$(call header_version,Random123/philox.h))
+	$(call print_library,CMOCKA,$(PKG_CONFIG) --modversion cmocka)
+	@echo; for tool in $(PKG_CONFIG) $(CLANG_FORMAT) $(CLANG_TIDY) $(CPPCHECK) $(VALGRIND); do \
+	    printf '%-14s %s\n' "$$tool" "$$(command -v "$$tool" || echo '[not found]')"; done
+
+help:
+	@echo 'make                  build $(BUILD)/cgm'
+	@echo 'make demo             set up this machine if need be, simulate data, run it on 5 ranks'
+	@echo 'make test             set up this machine if need be, run all tests'
+	@echo 'make check-asan       tests under the address and undefined-behaviour sanitizers'
+	@echo 'make check-valgrind   tests under valgrind'
+	@echo 'make lint             static checks and the rules of the sources'
+	@echo 'make format           lay out the C sources; make check-format only checks'
+	@echo 'make install          to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=$(PREFIX)'
+	@echo 'make info             compilers, flags, libraries and versions that a build would use'
+	@echo 'make clean            remove $(BUILD)'
+	@echo
+	@echo 'WERROR=1 makes warnings errors. RANKS="1 2 3" and ONLY="test_shapley cli/usage" choose'
+	@echo 'the rank counts and the programs of the tests.'
+
+install: $(BUILD)/cgm
+	install -D -m 755 $(BUILD)/cgm $(DESTDIR)$(PREFIX)/bin/cgm
+
+clean:
+	rm -rf $(BUILD)

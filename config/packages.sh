@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Sees to it that what a build needs is there: config/packages.sh GROUP ..., of the groups below.
+# Missing packages are installed with apt-get where root or sudo without a password allows it;
+# otherwise they are named and the exit code is 1. Nothing is missing: silent.
+#
+# A line: group, package, how to look for it, what to look for, the Makefile variable which, when
+# given by the user (say, for a cluster's modules), replaces the package.
+set -euo pipefail
+
+needs='
+build gcc                      command   gcc
+build libc6-dev                header    stdlib.h
+build pkg-config               command   pkg-config          PKG_CONFIG
+build openmpi-bin              command   mpirun              MPIRUN
+build libopenmpi-dev           command   mpicc
+build libhdf5-openmpi-dev      pkgconfig hdf5-openmpi        HDF5_LIBS
+build libscalapack-openmpi-dev pkgconfig scalapack-openmpi   SCALAPACK_LIBS
+build libopenblas-dev          pkgconfig openblas            BLAS_LIBS
+build libglpk-dev              header    glpk.h              GLPK_LIBS
+build libinih-dev              pkgconfig inih                INIH_LIBS
+build librandom123-dev         header    Random123/philox.h  RANDOM123_CFLAGS
+test  libcmocka-dev            pkgconfig cmocka              CMOCKA_LIBS
+check clang-format             command   clang-format        CLANG_FORMAT
+check clang-tidy               command   clang-tidy          CLANG_TIDY
+check cppcheck                 command   cppcheck            CPPCHECK
+check shellcheck               command   shellcheck
+check valgrind                 command   valgrind            VALGRIND
+'
+
+is_there()
+{
+    local kind=$1 what=$2
+    case $kind in
+    command) command -v "$what" >/dev/null ;;
+    pkgconfig) "${PKG_CONFIG:-pkg-config}" --exists "$what" 2>/dev/null ;;
+    header) echo "#include <$what>" | gcc -E -x c -o /dev/null - 2>/dev/null ;;
+    esac
+}
+
+# Names of the packages of the given groups that are not there, one a line.
+missing_packages()
+{
+    local group package kind what variable
+    while read -r group package kind what variable; do
+        if [[ " $* " != *" $group "* || (-n $variable && -n ${!variable:-}) ]]; then
+            continue
+        fi
+        is_there "$kind" "$what" || echo "$package"
+    done < <(grep . <<<"$needs")
+}
+
+missing=$(missing_packages "$@" | sort -u | tr '\n' ' ')
+if [[ -z $missing ]]; then
+    exit 0
+fi
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+    as_root=(sudo -n)
+fi
+if ! command -v apt-get >/dev/null || ! "${as_root[@]}" true 2>/dev/null; then
+    cat >&2 <<END
+Missing, by the names of Debian's packages: $missing
+Install them (sudo apt-get install $missing),
+or load your cluster's modules for them and give make the variables that \`make info\` lists.
+END
+    exit 1
+fi
+
+echo "installing: $missing"
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+"${apt[@]}" update
+# shellcheck disable=SC2086 # one word a package
+"${apt[@]}" install -y --no-install-recommends $missing
+missing=$(missing_packages "$@" | sort -u | tr '\n' ' ')
+if [[ -n $missing ]]; then
+    echo "still missing after installation: $missing" >&2
+    exit 1
+fi

@@ -1,0 +1,602 @@
+#include "cgm/h5.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define QUOTE(text) #text
+#define QUOTE_VALUE(text) QUOTE(text)
+
+/* A transfer takes at most so many bytes of a rank: MPI-IO counts in int below HDF5. */
+#define PIECE_BYTES ((int64_t)1 << 29)
+
+#define UNREADABLE                                                                                 \
+    "this cannot be read; the file is damaged or needs a filter that is not installed"
+#define UNWRITABLE "this cannot be written; is there room and quota on the file system?"
+
+/* A value while it is read: a dataset or an attribute. */
+typedef struct source {
+    hid_t object;
+    hid_t attribute; /* 0 for a dataset */
+    hid_t type;
+    hid_t space;
+    cgm_h5_info info;
+} source;
+
+const char *cgm_h5_version(void)
+{
+    return QUOTE_VALUE(H5_VERS_MAJOR.H5_VERS_MINOR.H5_VERS_RELEASE);
+}
+
+static cgm_status fail_at(const cgm_h5_file *file, const char *path, const char *attribute,
+                          const char *what)
+{
+    const char *separator = attribute != NULL ? "', attribute '" : "";
+    return cgm_fail(file->comm, file->failure, "file '%s', '%s%s%s': %s", file->path, path,
+                    separator, attribute != NULL ? attribute : "", what);
+}
+
+/* Writing in parallel, one rank's failure is everybody's; elsewhere a rank is on its own. */
+static cgm_status settle(const cgm_h5_file *file, cgm_status status)
+{
+    return file->parallel ? cgm_agree(file->comm, status) : status;
+}
+
+/* Numbers are stored as they stand in memory; a machine of the other byte order converts. */
+static hid_t number_type(cgm_h5_type type)
+{
+    return type == CGM_H5_DOUBLE   ? H5T_NATIVE_DOUBLE
+           : type == CGM_H5_INT64  ? H5T_NATIVE_INT64
+           : type == CGM_H5_UINT64 ? H5T_NATIVE_UINT64
+                                   : H5T_NATIVE_INT32;
+}
+
+static bool is_open(hid_t id)
+{
+    return id > 0;
+}
+
+/* Closes whatever an id stands for. */
+static void drop(hid_t id)
+{
+    if (is_open(id)) {
+        H5Idec_ref(id);
+    }
+}
+
+/* ---- reading ---- */
+
+cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
+{
+    *file = (cgm_h5_file){.comm = comm, .path = path, .failure = CGM_ERR_INPUT};
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    struct stat state;
+    if (stat(path, &state) != 0) {
+        return cgm_fail(comm, file->failure, "file '%s' cannot be opened: %s", path,
+                        strerror(errno));
+    }
+    if (!S_ISREG(state.st_mode)) {
+        return cgm_fail(comm, file->failure, "'%s' is not a regular file", path);
+    }
+    hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (is_open(id)) {
+        file->id = id;
+        return CGM_OK;
+    }
+    htri_t format = H5Fis_hdf5(path);
+    return cgm_fail(comm, file->failure, "file '%s' %s", path,
+                    format > 0    ? "cannot be opened: it is damaged or still being written"
+                    : format == 0 ? "is not an HDF5 file"
+                                  : "cannot be read; check its permissions");
+}
+
+void cgm_h5_close(cgm_h5_file *file)
+{
+    drop(file->id);
+    *file = (cgm_h5_file){0};
+}
+
+/* Called by HDF5 before it follows a link to another file. */
+static herr_t refuse_external(const char *parent_file, const char *parent_group,
+                              const char *child_file, const char *child_object, unsigned *flags,
+                              hid_t list, void *refused)
+{
+    (void)parent_file, (void)parent_group, (void)child_file, (void)child_object;
+    (void)flags, (void)list;
+    *(bool *)refused = true;
+    return -1;
+}
+
+/* Opens the object at path; *object stays invalid, without an error, when there is none. */
+static cgm_status open_object(const cgm_h5_file *file, const char *path, hid_t *object)
+{
+    bool refused = false;
+    hid_t properties = H5Pcreate(H5P_LINK_ACCESS);
+    H5Pset_elink_cb(properties, refuse_external, &refused);
+    *object = H5Oopen(file->id, path, properties);
+    drop(properties);
+    if (refused) {
+        return fail_at(file, path, NULL,
+                       "an external link leads there; copy the data into this file");
+    }
+    return CGM_OK;
+}
+
+static cgm_status open_existing(const cgm_h5_file *file, const char *path, hid_t *object)
+{
+    cgm_status status = open_object(file, path, object);
+    if (status == CGM_OK && !is_open(*object)) {
+        status = fail_at(file, path, NULL, "there is no such object");
+    }
+    return status;
+}
+
+cgm_status cgm_h5_find(const cgm_h5_file *file, const char *path, cgm_h5_kind *kind)
+{
+    *kind = CGM_H5_MISSING;
+    hid_t object;
+    cgm_status status = open_object(file, path, &object);
+    if (!is_open(object)) {
+        return status;
+    }
+    H5I_type_t type = H5Iget_type(object);
+    *kind = type == H5I_GROUP     ? CGM_H5_GROUP
+            : type == H5I_DATASET ? CGM_H5_DATASET
+                                  : CGM_H5_NAMED_TYPE;
+    drop(object);
+    return status;
+}
+
+/* Appends a copy of a text; false when there is no memory for it. */
+static bool append_text(cgm_h5_texts *texts, const char *text)
+{
+    /* Room doubles whenever the count is a power of two. */
+    if ((texts->count & (texts->count - 1)) == 0) {
+        size_t room = texts->count == 0 ? 1 : 2 * (size_t)texts->count;
+        char **larger = realloc(texts->text, room * sizeof *larger);
+        if (larger == NULL) {
+            return false;
+        }
+        texts->text = larger;
+    }
+    texts->text[texts->count] = strdup(text);
+    return texts->text[texts->count++] != NULL;
+}
+
+static herr_t append_link(hid_t group, const char *name, const H5L_info_t *info, void *names)
+{
+    (void)group, (void)info;
+    return append_text(names, name) ? 0 : -1;
+}
+
+static herr_t append_attribute(hid_t object, const char *name, const H5A_info_t *info, void *names)
+{
+    (void)object, (void)info;
+    return append_text(names, name) ? 0 : -1;
+}
+
+cgm_status cgm_h5_list(const cgm_h5_file *file, const char *path, bool attributes,
+                       cgm_h5_texts *names)
+{
+    *names = (cgm_h5_texts){0};
+    hid_t object;
+    cgm_status status = open_existing(file, path, &object);
+    if (status != CGM_OK) {
+        return status;
+    }
+    const H5_index_t by_name = H5_INDEX_NAME;
+    hsize_t next = 0;
+    herr_t code = attributes
+                      ? H5Aiterate2(object, by_name, H5_ITER_INC, &next, append_attribute, names)
+                      : H5Literate(object, by_name, H5_ITER_INC, &next, append_link, names);
+    drop(object);
+    if (code < 0) {
+        status = fail_at(file, path, NULL, "its members cannot be listed");
+        cgm_h5_texts_destroy(names);
+    }
+    return status;
+}
+
+void cgm_h5_texts_destroy(cgm_h5_texts *texts)
+{
+    for (int64_t k = 0; k < texts->count; k++) {
+        free(texts->text[k]);
+    }
+    free(texts->text);
+    *texts = (cgm_h5_texts){0};
+}
+
+static void close_source(source *from)
+{
+    drop(from->space);
+    drop(from->type);
+    drop(from->attribute);
+    drop(from->object);
+    *from = (source){0};
+}
+
+/* A dataset may keep its numbers in files of any name: those are not opened either. */
+static bool is_stored_elsewhere(hid_t dataset)
+{
+    hid_t creation = H5Dget_create_plist(dataset);
+    bool elsewhere = H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) != 0;
+    drop(creation);
+    return elsewhere;
+}
+
+static cgm_h5_class type_class(hid_t type)
+{
+    H5T_class_t stored = H5Tget_class(type);
+    cgm_h5_class integer = H5Tget_sign(type) == H5T_SGN_NONE ? CGM_H5_UNSIGNED : CGM_H5_INTEGER;
+    return stored == H5T_INTEGER  ? integer
+           : stored == H5T_FLOAT  ? CGM_H5_FLOAT
+           : stored == H5T_STRING ? CGM_H5_STRING
+                                  : CGM_H5_OTHER;
+}
+
+/* Type and shape; false when the number of bytes would overflow. */
+static bool inspect(hid_t type, hid_t space, cgm_h5_info *info)
+{
+    *info = (cgm_h5_info){.type_class = type_class(type),
+                          .element_bytes = (int64_t)H5Tget_size(type),
+                          .count = H5Sget_simple_extent_type(space) != H5S_NULL};
+    hsize_t dims[CGM_H5_RANK_MAX];
+    info->rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    for (int k = 0; k < info->rank; k++) {
+        if (dims[k] > INT64_MAX / 8 ||
+            (dims[k] > 0 && info->count > INT64_MAX / 8 / (int64_t)dims[k])) {
+            return false;
+        }
+        info->dims[k] = (int64_t)dims[k];
+        info->count *= info->dims[k];
+    }
+    return true;
+}
+
+static cgm_status open_source(const cgm_h5_file *file, const char *path, const char *attribute,
+                              source *from)
+{
+    *from = (source){0};
+    cgm_status status = open_existing(file, path, &from->object);
+    if (status != CGM_OK) {
+        return status;
+    }
+    const char *wrong = NULL;
+    if (attribute != NULL) {
+        from->attribute = H5Aopen(from->object, attribute, H5P_DEFAULT);
+        from->type = H5Aget_type(from->attribute);
+        from->space = H5Aget_space(from->attribute);
+        wrong = "there is no such attribute";
+    } else if (H5Iget_type(from->object) != H5I_DATASET) {
+        wrong = "this is not a dataset";
+    } else if (is_stored_elsewhere(from->object)) {
+        wrong = "its data lie in other files, which are not opened; copy the data into this file";
+    } else {
+        from->type = H5Dget_type(from->object);
+        from->space = H5Dget_space(from->object);
+        wrong = UNREADABLE;
+    }
+    if (is_open(from->type) && is_open(from->space)) {
+        if (inspect(from->type, from->space, &from->info)) {
+            return CGM_OK;
+        }
+        wrong = "its shape is impossibly large";
+    }
+    close_source(from);
+    return fail_at(file, path, attribute, wrong);
+}
+
+cgm_status cgm_h5_describe(const cgm_h5_file *file, const char *path, const char *attribute,
+                           cgm_h5_info *info)
+{
+    source from;
+    cgm_status status = open_source(file, path, attribute, &from);
+    if (status == CGM_OK) {
+        *info = from.info;
+        close_source(&from);
+    }
+    return status;
+}
+
+static herr_t read_all(const source *from, hid_t type, void *data)
+{
+    return is_open(from->attribute)
+               ? H5Aread(from->attribute, type, data)
+               : H5Dread(from->object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+}
+
+static bool is_convertible(cgm_h5_class stored, cgm_h5_type type)
+{
+    return stored == CGM_H5_INTEGER || stored == CGM_H5_UNSIGNED ||
+           (stored == CGM_H5_FLOAT && type == CGM_H5_DOUBLE);
+}
+
+void *cgm_h5_read(const cgm_h5_file *file, const char *path, const char *attribute,
+                  cgm_h5_type type, cgm_h5_info *info)
+{
+    source from;
+    if (open_source(file, path, attribute, &from) != CGM_OK) {
+        return NULL;
+    }
+    void *data = NULL;
+    if (!is_convertible(from.info.type_class, type)) {
+        fail_at(file, path, attribute,
+                type == CGM_H5_DOUBLE ? "these are no numbers" : "these are no integers");
+    } else {
+        data = cgm_alloc(file->comm, from.info.count, H5Tget_size(number_type(type)));
+    }
+    if (data != NULL && from.info.count > 0 && read_all(&from, number_type(type), data) < 0) {
+        fail_at(file, path, attribute, UNREADABLE);
+        free(data);
+        data = NULL;
+    }
+    if (info != NULL) {
+        *info = from.info;
+    }
+    close_source(&from);
+    return data;
+}
+
+cgm_status cgm_h5_read_scalar(const cgm_h5_file *file, const char *path, const char *attribute,
+                              cgm_h5_type type, void *value)
+{
+    cgm_h5_info info;
+    void *data = cgm_h5_read(file, path, attribute, type, &info);
+    if (data == NULL) {
+        return file->comm->error.status;
+    }
+    cgm_status status = CGM_OK;
+    if (info.count == 1) {
+        memcpy(value, data, H5Tget_size(number_type(type)));
+    } else {
+        status = fail_at(file, path, attribute, "it has not exactly one element");
+    }
+    free(data);
+    return status;
+}
+
+/* Reads all strings; those of variable length HDF5 allocates one by one. */
+static cgm_status read_texts(const cgm_h5_file *file, const source *from, int64_t count,
+                             cgm_h5_texts *texts)
+{
+    bool variable = H5Tis_variable_str(from->type) > 0;
+    size_t bytes = variable ? sizeof(char *) : H5Tget_size(from->type) + 1;
+    char *buffer = cgm_alloc(file->comm, count, bytes);
+    if (buffer == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    hid_t type = H5Tcopy(from->type);
+    if (!variable) {
+        H5Tset_size(type, bytes);
+        H5Tset_strpad(type, H5T_STR_NULLTERM);
+    }
+    cgm_status status = read_all(from, type, buffer) < 0 ? file->failure : CGM_OK;
+    for (int64_t k = 0; k < count && status == CGM_OK; k++) {
+        const char *text = buffer + (size_t)k * bytes;
+        if (variable) {
+            memcpy(&text, text, sizeof text);
+        }
+        status = append_text(texts, text != NULL ? text : "") ? CGM_OK : CGM_ERR_MEMORY;
+    }
+    if (variable) {
+        H5Dvlen_reclaim(type, from->space, H5P_DEFAULT, buffer);
+    }
+    drop(type);
+    free(buffer);
+    return status;
+}
+
+cgm_status cgm_h5_read_texts(const cgm_h5_file *file, const char *path, const char *attribute,
+                             cgm_h5_texts *texts)
+{
+    *texts = (cgm_h5_texts){0};
+    source from;
+    cgm_status status = open_source(file, path, attribute, &from);
+    if (status != CGM_OK) {
+        return status;
+    }
+    if (from.info.type_class != CGM_H5_STRING) {
+        status = fail_at(file, path, attribute, "these are no strings");
+    } else if (from.info.count > 0) {
+        status = read_texts(file, &from, from.info.count, texts);
+    }
+    close_source(&from);
+    if (status != CGM_OK) {
+        /* Says something only if no cause is recorded yet. */
+        fail_at(file, path, attribute, UNREADABLE);
+        cgm_h5_texts_destroy(texts);
+    }
+    return status;
+}
+
+/* Selects rows first .. first + n_rows - 1 in space; returns the memory space that takes them. */
+static hid_t select_rows(hid_t space, int64_t first, int64_t n_rows)
+{
+    hsize_t dims[CGM_H5_RANK_MAX] = {0};
+    hsize_t start[CGM_H5_RANK_MAX] = {0};
+    H5Sget_simple_extent_dims(space, dims, NULL);
+    start[0] = (hsize_t)first;
+    dims[0] = (hsize_t)n_rows;
+    if (n_rows == 0) {
+        H5Sselect_none(space);
+    } else {
+        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, dims, NULL);
+    }
+    hsize_t count = (hsize_t)H5Sget_select_npoints(space);
+    return H5Screate_simple(1, &count, NULL);
+}
+
+cgm_status cgm_h5_read_rows(const cgm_h5_file *file, const char *path, cgm_h5_type type,
+                            int64_t first, int64_t n_rows, void *data)
+{
+    source from;
+    cgm_status status = open_source(file, path, NULL, &from);
+    if (status != CGM_OK) {
+        return status;
+    }
+    if (from.info.rank < 1 || !is_convertible(from.info.type_class, type)) {
+        status = fail_at(file, path, NULL, "this is no array of the numbers expected");
+    } else if (n_rows > 0) {
+        hid_t memory = select_rows(from.space, first, n_rows);
+        if (H5Dread(from.object, number_type(type), memory, from.space, H5P_DEFAULT, data) < 0) {
+            status = fail_at(file, path, NULL, UNREADABLE);
+        }
+        drop(memory);
+    }
+    close_source(&from);
+    return status;
+}
+
+/* ---- writing ---- */
+
+cgm_status cgm_h5_create(cgm_comm *comm, const char *path, bool parallel, cgm_h5_file *file)
+{
+    *file =
+        (cgm_h5_file){.comm = comm, .path = path, .failure = CGM_ERR_OUTPUT, .parallel = parallel};
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    hid_t properties = H5Pcreate(H5P_FILE_ACCESS);
+    /* Before the format of HDF5 1.8 an attribute (the command, the hosts) ended at 64 KiB. */
+    H5Pset_libver_bounds(properties, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
+    if (parallel) {
+        H5Pset_fapl_mpio(properties, comm->world, MPI_INFO_NULL);
+        H5Pset_coll_metadata_write(properties, true);
+    }
+    file->id = H5Fcreate(path, parallel ? H5F_ACC_TRUNC : H5F_ACC_EXCL, H5P_DEFAULT, properties);
+    drop(properties);
+    cgm_status status = CGM_OK;
+    if (!is_open(file->id)) {
+        status = cgm_fail(comm, file->failure, "file '%s' cannot be created; %s", path,
+                          parallel ? "is its directory on a file system that all nodes share?"
+                          : access(path, F_OK) == 0
+                              ? "it exists; remove it or choose another name"
+                              : "does its directory exist, and may you write to it?");
+    }
+    return settle(file, status);
+}
+
+cgm_status cgm_h5_finish(cgm_h5_file *file)
+{
+    cgm_status status = CGM_OK;
+    if (is_open(file->id) && H5Fclose(file->id) < 0) {
+        status = fail_at(file, "/", NULL, UNWRITABLE);
+    }
+    status = settle(file, status);
+    *file = (cgm_h5_file){0};
+    return status;
+}
+
+/* Every rank takes part in every piece, with the rows of its own that are left. */
+static herr_t write_rows(const cgm_h5_file *file, hid_t dataset, hid_t type, const int64_t *dims,
+                         int64_t row_bytes, int64_t first, int64_t n_rows, const char *data)
+{
+    const int64_t piece_rows = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
+    hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
+    if (file->parallel) {
+        H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
+    }
+    herr_t code = 0;
+    for (int64_t done = 0; done < dims[0]; done += piece_rows) {
+        int64_t left = done < n_rows ? n_rows - done : 0;
+        int64_t rows = left < piece_rows ? left : piece_rows;
+        const char *next = rows > 0 ? data + done * row_bytes : data;
+        hid_t space = H5Dget_space(dataset);
+        hid_t memory = select_rows(space, first + done, rows);
+        /* After a failure too: the other ranks wait in this collective. */
+        if (H5Dwrite(dataset, type, memory, space, transfer, next) < 0) {
+            code = -1;
+        }
+        drop(memory);
+        drop(space);
+    }
+    drop(transfer);
+    return code;
+}
+
+static cgm_status write_dataset(cgm_h5_file *file, const char *path, hid_t type, int rank,
+                                const int64_t *dims, int64_t first, int64_t n_rows,
+                                const void *data)
+{
+    hsize_t extent[2] = {(hsize_t)dims[0], rank > 1 ? (hsize_t)dims[1] : 1};
+    hid_t space = H5Screate_simple(rank, extent, NULL);
+    hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links, 1);
+    H5Pset_char_encoding(links, H5T_CSET_UTF8);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    /* Every row is written once: filling the dataset first would only double the traffic. */
+    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+    H5Pset_obj_track_times(creation, false);
+    hid_t dataset = H5Dcreate2(file->id, path, type, space, links, creation, H5P_DEFAULT);
+    drop(creation);
+    drop(links);
+    drop(space);
+    cgm_status status = is_open(dataset) ? CGM_OK : fail_at(file, path, NULL, UNWRITABLE);
+    status = settle(file, status);
+    int64_t row_bytes = (int64_t)(H5Tget_size(type) * extent[1]);
+    if (status == CGM_OK && extent[0] > 0 && row_bytes > 0) {
+        if (write_rows(file, dataset, type, dims, row_bytes, first, n_rows, data) < 0) {
+            status = fail_at(file, path, NULL, UNWRITABLE);
+        }
+        status = settle(file, status);
+    }
+    drop(dataset);
+    return status;
+}
+
+cgm_status cgm_h5_write(cgm_h5_file *file, const char *path, cgm_h5_type type, int rank,
+                        const int64_t *dims, int64_t first, int64_t n_rows, const void *data)
+{
+    return write_dataset(file, path, number_type(type), rank, dims, first, n_rows, data);
+}
+
+/* Fixed length, padded with zeros: strings of variable length cannot be written in parallel. */
+static hid_t text_type(size_t bytes)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, bytes > 0 ? bytes : 1);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+cgm_status cgm_h5_write_texts(cgm_h5_file *file, const char *path, int64_t count,
+                              char *const *texts)
+{
+    size_t bytes = 1;
+    for (int64_t k = 0; k < count; k++) {
+        size_t length = strlen(texts[k]);
+        bytes = length > bytes ? length : bytes;
+    }
+    char *padded = cgm_alloc(file->comm, count, bytes);
+    cgm_status status = settle(file, padded != NULL ? CGM_OK : CGM_ERR_MEMORY);
+    if (status == CGM_OK) {
+        for (int64_t k = 0; k < count; k++) {
+            memcpy(padded + (size_t)k * bytes, texts[k], strlen(texts[k]));
+        }
+        hid_t type = text_type(bytes);
+        int64_t mine = !file->parallel || file->comm->rank == 0 ? count : 0;
+        status = write_dataset(file, path, type, 1, &count, 0, mine, padded);
+        drop(type);
+    }
+    free(padded);
+    return status;
+}
+
+cgm_status cgm_h5_write_attribute(cgm_h5_file *file, const char *path, const char *name,
+                                  cgm_h5_type type, const void *value)
+{
+    hid_t stored = type == CGM_H5_TEXT ? text_type(strlen(value)) : H5Tcopy(number_type(type));
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5Acreate_by_name(file->id, path, name, stored, space, H5P_DEFAULT,
+                                        H5P_DEFAULT, H5P_DEFAULT);
+    cgm_status status = CGM_OK;
+    if (!is_open(attribute) || H5Awrite(attribute, stored, value) < 0) {
+        status = fail_at(file, path, name, UNWRITABLE);
+    }
+    drop(attribute);
+    drop(space);
+    drop(stored);
+    return settle(file, status);
+}

@@ -1,0 +1,440 @@
+#include "cgm/lengthscale.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "cgm/accumulator.h"
+#include "cgm/tolerance.h"
+
+/* Doublings of the top rung before the search gives up, and evaluations inside the bracket. */
+enum { TOP_DOUBLINGS = 10, BRACKET_EVALUATIONS = 60 };
+
+/* ---- spread of T ---- */
+
+/* The rows of T that this rank accounts for: its parties' and its slice of the pool. */
+typedef struct own_rows {
+    const double *points[2];
+    int64_t n_points[2];
+} own_rows;
+
+static own_rows own_rows_of(const cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+                            const cgm_candidates *candidates)
+{
+    const int64_t first = layout->first_candidate[comm->rank];
+    const int64_t end = layout->first_candidate[comm->rank + 1];
+    return (own_rows){{shard->points, candidates->points + first * layout->n_features},
+                      {shard->n_local_points, end - first}};
+}
+
+/* Smallest value and largest value of every feature; the negative of the smallest, so that one
+ * maximum over ranks gives both. extremes [2][n_features]. */
+static void measure_range(cgm_comm *comm, const own_rows *rows, int64_t n_features,
+                          double *extremes)
+{
+    for (int64_t f = 0; f < 2 * n_features; f++) {
+        extremes[f] = -INFINITY;
+    }
+    for (int part = 0; part < 2; part++) {
+        for (int64_t k = 0; k < rows->n_points[part] * n_features; k++) {
+            double value = rows->points[part][k];
+            double *low = &extremes[k % n_features];
+            double *high = low + n_features;
+            *low = fmax(*low, -value);
+            *high = fmax(*high, value);
+        }
+    }
+    cgm_comm_max(comm, extremes, 2 * n_features);
+}
+
+/* Sums over T of (x - centre)/range (power 1), or of its squared difference from means (power 2), by
+ * feature, exactly: every term lies in [-1, 1]. */
+static void sum_features(cgm_comm *comm, const own_rows *rows, int64_t n_features,
+                         const double *centre, const double *range, const double *means,
+                         cgm_accumulator *sums)
+{
+    for (int part = 0; part < 2; part++) {
+        for (int64_t k = 0; k < rows->n_points[part] * n_features; k++) {
+            const int64_t f = k % n_features;
+            double term = range[f] > 0.0 ? (rows->points[part][k] - centre[f]) / range[f] : 0.0;
+            if (means != NULL) {
+                term = (term - means[f]) * (term - means[f]);
+            }
+            cgm_accumulator_add(&sums[f], term);
+        }
+    }
+    cgm_accumulator_reduce(comm, sums, n_features);
+}
+
+/* Root of the mean over features of the variance. work [4][n_features], its first half the extremes. */
+static double measure_deviation(cgm_comm *comm, const own_rows *rows, int64_t n_features,
+                                int64_t n_reference, double *centre, double *work,
+                                cgm_accumulator *sums)
+{
+    double *range = work;
+    double *means = work + 2 * n_features;
+    for (int64_t f = 0; f < n_features; f++) {
+        double low = -work[f];
+        double high = work[n_features + f];
+        centre[f] = low + 0.5 * (high - low);
+        range[f] = high - low;
+    }
+    sum_features(comm, rows, n_features, centre, range, NULL, sums);
+    for (int64_t f = 0; f < n_features; f++) {
+        means[f] = cgm_accumulator_value(&sums[f]) / (double)n_reference;
+        sums[f] = (cgm_accumulator){{0}};
+    }
+    sum_features(comm, rows, n_features, centre, range, means, sums);
+    double widest = 0.0;
+    for (int64_t f = 0; f < n_features; f++) {
+        widest = fmax(widest, range[f]);
+    }
+    double variance = 0.0; /* in units of the widest range, so that no square overflows */
+    for (int64_t f = 0; f < n_features && widest > 0.0; f++) {
+        double part = range[f] / widest;
+        variance += part * part * cgm_accumulator_value(&sums[f]) / (double)n_reference;
+    }
+    return widest * sqrt(variance / (double)n_features);
+}
+
+cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+                              const cgm_candidates *candidates, cgm_spread *spread)
+{
+    const int64_t d = layout->n_features;
+    *spread = (cgm_spread){.centre = cgm_alloc(comm, d, sizeof(double))};
+    double *work = cgm_alloc(comm, 4 * d, sizeof(double));
+    cgm_accumulator *sums = cgm_alloc(comm, d, sizeof(cgm_accumulator));
+    bool refused = spread->centre == NULL || work == NULL || sums == NULL;
+    cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        const own_rows rows = own_rows_of(comm, layout, shard, candidates);
+        const int64_t n_reference = shard->n_points + candidates->n_points;
+        measure_range(comm, &rows, d, work);
+        spread->deviation =
+            measure_deviation(comm, &rows, d, n_reference, spread->centre, work, sums);
+    }
+    free(work);
+    free(sums);
+    return status;
+}
+
+void cgm_spread_destroy(cgm_spread *spread)
+{
+    free(spread->centre);
+    *spread = (cgm_spread){0};
+}
+
+/* ---- passes over parties × T ---- */
+
+/* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or the
+ * kernel and its slope; each has S_ii and t_i of every party. */
+typedef struct own_sums {
+    const cgm_kernel *kernel;
+    int64_t n_parties;
+    int n_series;
+    cgm_accumulator *party;     /* [n_series][n_parties] S_ii */
+    cgm_accumulator *reference; /* [n_series][n_parties] t_i */
+} own_sums;
+
+static void add_series(own_sums *sums, const cgm_block *a, const cgm_block *b, const double *terms)
+{
+    const int64_t n = sums->n_parties;
+    for (int s = 0; s < sums->n_series; s++) {
+        cgm_accumulator *party = sums->party + s * n;
+        cgm_accumulator *reference = sums->reference + s * n;
+        if (a->owner == b->owner) {
+            double term = a == b ? terms[s] : 2.0 * terms[s];
+            cgm_accumulator_add(&party[a->owner], term);
+            cgm_accumulator_add(&reference[a->owner], term);
+            continue;
+        }
+        if (a->owner < n) {
+            cgm_accumulator_add(&reference[a->owner], terms[s]);
+        }
+        if (b->owner < n) {
+            cgm_accumulator_add(&reference[b->owner], terms[s]);
+        }
+    }
+}
+
+static void add_slope_pair(void *state, const cgm_block *a, const cgm_block *b, int home)
+{
+    (void)home;
+    own_sums *sums = state;
+    double terms[2];
+    terms[0] = cgm_kernel_slope(sums->kernel, a, b, &terms[1]);
+    add_series(sums, a, b, terms);
+}
+
+static void add_ladder_pair(void *state, const cgm_block *a, const cgm_block *b, int home)
+{
+    (void)home;
+    own_sums *sums = state;
+    double terms[CGM_LADDER_RUNGS];
+    cgm_kernel_ladder(sums->kernel, a, b, sums->n_series, terms);
+    add_series(sums, a, b, terms);
+}
+
+/* The search for the lengthscale and what its passes need. */
+typedef struct lengthscale_search {
+    cgm_comm *comm;
+    const cgm_layout *layout;
+    const cgm_shard *shard;
+    const cgm_candidates *candidates;
+    cgm_kernel kernel;
+    int64_t passes;
+} lengthscale_search;
+
+/* One pass: v({i}), or its slope, of every series. values [n_series][n_parties]. */
+static cgm_status run_pass(lengthscale_search *search, int n_series, bool ladder, double *values)
+{
+    cgm_comm *comm = search->comm;
+    const int64_t n = search->layout->n_parties;
+    own_sums sums = {.kernel = &search->kernel, .n_parties = n, .n_series = n_series};
+    sums.party = cgm_alloc(comm, 2 * n_series * n, sizeof(cgm_accumulator));
+    cgm_status status = cgm_agree(comm, sums.party == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    if (status != CGM_OK) {
+        free(sums.party);
+        return status;
+    }
+    sums.reference = sums.party + n_series * n;
+    const cgm_pair_visitor visitor = {.state = &sums,
+                                      .pair = ladder ? add_ladder_pair : add_slope_pair,
+                                      .skip_pool_pairs = true,
+                                      .label = "lengthscale"};
+    status = cgm_pairs_visit(comm, search->layout, search->shard, search->candidates,
+                             &search->kernel, &visitor);
+    if (status == CGM_OK) {
+        cgm_accumulator_reduce(comm, sums.party, 2 * n_series * n);
+        const double n_reference =
+            (double)(search->shard->n_points + search->candidates->n_points);
+        for (int64_t k = 0; k < n_series * n; k++) {
+            const double m = (double)search->layout->party_points[k % n];
+            values[k] = 2.0 * cgm_accumulator_value(&sums.reference[k]) / (n_reference * m) -
+                        cgm_accumulator_value(&sums.party[k]) / (m * m);
+        }
+        search->passes++;
+    }
+    free(sums.party);
+    return status;
+}
+
+/* ---- the search ---- */
+
+/* One end of the bracket: values and slopes of all parties at exp(log_lengthscale). */
+typedef struct bracket_end {
+    double lengthscale;
+    double *values; /* [2][n_parties] v({i}), then ∂v({i})/∂(log ℓ) */
+} bracket_end;
+
+static double smallest(const double *values, int64_t count)
+{
+    double least = INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        least = values[i] < least ? values[i] : least;
+    }
+    return least;
+}
+
+static cgm_status evaluate_end(lengthscale_search *search, double lengthscale, bracket_end *end, bool *valid)
+{
+    search->kernel.lengthscale = lengthscale;
+    end->lengthscale = lengthscale;
+    cgm_status status = run_pass(search, 2, false, end->values);
+    *valid = status == CGM_OK && smallest(end->values, search->layout->n_parties) >= 0.0;
+    return status;
+}
+
+static double rung_of(double top, int64_t rung)
+{
+    return ldexp(rung % 2 == 0 ? top : top * M_SQRT1_2, -(int)(rung / 2));
+}
+
+/* Walk down from rung first until one violates the condition or the floor is passed.
+ * violating: that rung, or the first one below the floor when all above are valid. */
+static cgm_status walk_down(lengthscale_search *search, double top, double floor, int64_t first,
+                            int64_t *violating)
+{
+    const int64_t n = search->layout->n_parties;
+    double *values = cgm_alloc(search->comm, CGM_LADDER_RUNGS * n, sizeof(double));
+    cgm_status status = cgm_agree(search->comm, values == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    int64_t rung = first;
+    bool found = false;
+    while (status == CGM_OK && !found && rung_of(top, rung) > floor) {
+        int n_rungs = 1;
+        while (n_rungs < CGM_LADDER_RUNGS && rung_of(top, rung + n_rungs) > floor) {
+            n_rungs++;
+        }
+        search->kernel.lengthscale = rung_of(top, rung);
+        status = run_pass(search, n_rungs, true, values);
+        for (int r = 0; r < n_rungs && status == CGM_OK && !found; r++) {
+            found = smallest(values + r * n, n) < 0.0;
+            rung += !found;
+        }
+    }
+    *violating = rung;
+    free(values);
+    return status;
+}
+
+/* Where party i's value crosses zero, in log ℓ, estimated from both ends of the bracket: Newton from
+ * the nearer one, the secant when that leaves the bracket. */
+static double crossing_of(const bracket_end *low, const bracket_end *high, int64_t n, int64_t i)
+{
+    const double x_low = log(low->lengthscale);
+    const double x_high = log(high->lengthscale);
+    const double from_low = -low->values[i] / low->values[n + i];
+    const double from_high = -high->values[i] / high->values[n + i];
+    double x = fabs(from_low) < fabs(from_high) ? x_low + from_low : x_high + from_high;
+    if (!(x > x_low && x < x_high)) {
+        const double part = -low->values[i] / (high->values[i] - low->values[i]);
+        x = x_low + part * (x_high - x_low);
+    }
+    return x;
+}
+
+/* The next lengthscale to try: just beyond the crossing of the party that crosses last, but never
+ * closer to the valid end than the final probe. */
+static double next_lengthscale(const bracket_end *low, const bracket_end *high, int64_t n,
+                               bool bisect)
+{
+    const double x_low = log(low->lengthscale);
+    const double x_high = log(high->lengthscale);
+    double last = -INFINITY;
+    for (int64_t i = 0; i < n; i++) {
+        if (low->values[i] < 0.0) {
+            last = fmax(last, crossing_of(low, high, n, i));
+        }
+    }
+    double x = fmin(last + CGM_LENGTHSCALE_AIM, x_high - CGM_LENGTHSCALE_PROBE);
+    if (bisect || !(x > x_low)) {
+        x = 0.5 * (x_low + x_high);
+    }
+    return exp(x);
+}
+
+/* Shrink the bracket until its valid end is the result: it fails 2·CGM_LENGTHSCALE_PROBE below. */
+static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, bracket_end *high)
+{
+    const int64_t n = search->layout->n_parties;
+    bracket_end middle = {0.0, cgm_alloc(search->comm, 2 * n, sizeof(double))};
+    cgm_status status = cgm_agree(search->comm, middle.values == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    double width_before = INFINITY;
+    for (int k = 0; status == CGM_OK && k < BRACKET_EVALUATIONS; k++) {
+        const double width = high->lengthscale / low->lengthscale - 1.0;
+        if (width <= 2.0 * CGM_LENGTHSCALE_PROBE) {
+            break;
+        }
+        /* Newton that does not halve the bracket in three steps is helped by bisection. */
+        bool bisect = k % 3 == 2 && width > 0.5 * width_before;
+        width_before = k % 3 == 2 ? width : width_before;
+        double next = next_lengthscale(low, high, n, bisect);
+        /* Ranks whose mathematical libraries differ in the last digit must not walk apart. */
+        cgm_comm_broadcast(search->comm, &next, sizeof next, 0);
+        bool valid;
+        status = evaluate_end(search, next, &middle, &valid);
+        bracket_end *replaced = valid ? high : low;
+        bracket_end swap = *replaced;
+        *replaced = middle;
+        middle = swap;
+    }
+    free(middle.values);
+    return status;
+}
+
+/* From the top down to a bracket whose ends are confirmed by normal evaluation. */
+static cgm_status find_bracket(lengthscale_search *search, double deviation, bracket_end *low,
+                               bracket_end *high, bool *always_valid)
+{
+    const double d = (double)search->layout->n_features;
+    const double floor = fmin(0.01, 1e-3 * deviation);
+    double top = 16.0 * deviation * sqrt(d);
+    int doublings = 0;
+    int64_t rung = 0;
+    bool low_valid = true;
+    bool high_valid = false;
+    *always_valid = false;
+    while (low_valid || !high_valid) {
+        if (low_valid) {
+            cgm_status status = walk_down(search, top, floor, rung, &rung);
+            if (status != CGM_OK) {
+                return status;
+            }
+        }
+        if (rung == 0) {
+            if (doublings++ == TOP_DOUBLINGS) {
+                return cgm_fail(search->comm, CGM_ERR_INPUT,
+                                "no lengthscale up to %g gives every party a value of at least 0; "
+                                "give kernel.lengthscale a number",
+                                top);
+            }
+            top *= 2.0;
+            low_valid = true;
+            continue;
+        }
+        const double below = fmax(rung_of(top, rung), floor);
+        cgm_status status = evaluate_end(search, below, low, &low_valid);
+        if (status == CGM_OK && low_valid && below == floor) {
+            *always_valid = true;
+            return CGM_OK;
+        }
+        if (status == CGM_OK && !low_valid) {
+            status = evaluate_end(search, rung_of(top, rung - 1), high, &high_valid);
+        }
+        if (status != CGM_OK) {
+            return status;
+        }
+        /* Squaring an exponential many times amplifies its error: a rung at the edge may turn out
+         * to lie on the other side. */
+        rung += low_valid ? 1 : high_valid ? 0 : -1;
+    }
+    return CGM_OK;
+}
+
+cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
+                                    const cgm_shard *shard, const cgm_candidates *candidates,
+                                    const cgm_kernel *kernel, double *values, double *slopes)
+{
+    const int64_t n = layout->n_parties;
+    lengthscale_search search = {comm, layout, shard, candidates, *kernel, 0};
+    double *both = cgm_alloc(comm, 2 * n, sizeof(double));
+    cgm_status status = cgm_agree(comm, both == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        status = run_pass(&search, 2, false, both);
+    }
+    for (int64_t i = 0; i < n && status == CGM_OK; i++) {
+        values[i] = both[i];
+        slopes[i] = both[n + i];
+    }
+    free(both);
+    return status;
+}
+
+cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+                                  const cgm_candidates *candidates, double deviation,
+                                  cgm_kernel *kernel, cgm_lengthscale *choice)
+{
+    const int64_t n = layout->n_parties;
+    *choice = (cgm_lengthscale){.rule = CGM_LENGTHSCALE_NONNEGATIVE, .value = 1.0};
+    if (deviation == 0.0) {
+        /* All points coincide: every lengthscale gives the same kernel (MATH.md §3). */
+        kernel->lengthscale = choice->value;
+        return CGM_OK;
+    }
+    lengthscale_search search = {comm, layout, shard, candidates, *kernel, 0};
+    bracket_end low = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
+    bracket_end high = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
+    bool refused = low.values == NULL || high.values == NULL;
+    cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        status = find_bracket(&search, deviation, &low, &high, &choice->always_valid);
+    }
+    if (status == CGM_OK && !choice->always_valid) {
+        status = close_bracket(&search, &low, &high);
+    }
+    choice->value = choice->always_valid ? low.lengthscale : high.lengthscale;
+    choice->passes = search.passes;
+    kernel->lengthscale = choice->value;
+    free(low.values);
+    free(high.values);
+    return status;
+}

@@ -1,0 +1,167 @@
+#include "cgm/pipeline.h"
+
+#include <stdio.h>
+
+#include "cgm/output.h"
+#include "cgm/provenance.h"
+#include "cgm/report.h"
+#include "cgm/rng.h"
+
+/* A step of the run: collective, the same status on every rank. */
+typedef struct stage {
+    const char *name;
+    cgm_status (*run)(cgm_comm *comm, cgm_run *run);
+} stage;
+
+/* Names in order, data, labels and pool: equal for equal input, whatever files it came in. */
+static uint64_t input_checksum_of(const cgm_run *run)
+{
+    uint64_t checksum = run->candidates.checksum;
+    for (int64_t i = 0; i < run->shard.n_parties; i++) {
+        checksum += cgm_checksum_text((uint64_t)i, run->shard.names[i]);
+    }
+    return checksum + cgm_checksum_words(cgm_rng_hash("parties"), 0, run->shard.checksums,
+                                         run->shard.n_parties);
+}
+
+static cgm_status read_input(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    const char *pool = config->input_candidates[0] != '\0' ? config->input_candidates
+                                                           : config->input_parties;
+    cgm_status status = cgm_shard_read(comm, config->input_parties, &run->shard);
+    if (status == CGM_OK) {
+        status = cgm_candidates_read(comm, pool, run->shard.n_features, &run->candidates);
+    }
+    if (status == CGM_OK) {
+        status = cgm_agree(comm,
+                           cgm_layout_create(comm, &run->shard, &run->candidates, &run->layout));
+    }
+    if (status == CGM_OK) {
+        run->input_checksum = input_checksum_of(run);
+        status = cgm_output_is_complete(comm, config, run->input_checksum, &run->already_complete);
+    }
+    return status;
+}
+
+static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    cgm_status status =
+        cgm_spread_measure(comm, &run->layout, &run->shard, &run->candidates, &run->spread);
+    if (status != CGM_OK) {
+        return status;
+    }
+    run->kernel = (cgm_kernel){.type = config->kernel_type,
+                               .n_features = run->shard.n_features,
+                               .lengthscale = config->lengthscale,
+                               .centre = run->spread.centre};
+    if (config->lengthscale_rule == CGM_LENGTHSCALE_GIVEN) {
+        run->lengthscale =
+            (cgm_lengthscale){.rule = CGM_LENGTHSCALE_GIVEN, .value = config->lengthscale};
+        return CGM_OK;
+    }
+    return cgm_lengthscale_choose(comm, &run->layout, &run->shard, &run->candidates,
+                                  run->spread.deviation, &run->kernel, &run->lengthscale);
+}
+
+static cgm_status compute_kernel_sums(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_kernel_sums_compute(comm, &run->layout, &run->shard, &run->candidates, &run->kernel,
+                                   &run->sums);
+}
+
+static cgm_status compute_values(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_values_compute(comm, &run->sums, &run->values);
+}
+
+static cgm_status compute_shapley(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_shapley_compute(comm, &run->sums, &run->values, run->config->shapley_method,
+                               run->config->shapley_tolerance, &run->shapley);
+}
+
+static cgm_status solve_reward(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_reward_solve(comm, run->shard.names, &run->sums, &run->values, &run->shapley,
+                            run->config->reward_condition, &run->reward);
+}
+
+static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    return cgm_sampling_draw(comm, &run->shard, &run->candidates, &run->kernel, &run->sums,
+                             &run->reward, config->inv_temp, config->n_inv_temp, config->patience,
+                             config->seed, &run->sampling);
+}
+
+static cgm_status write_output(cgm_comm *comm, cgm_run *run)
+{
+    cgm_timer_collect(comm, &run->timer);
+    return cgm_output_write(comm, run);
+}
+
+/* The order of the run. A stage reads what those above it left in the run and adds its own. */
+static const stage stages[] = {
+    {"input", read_input},
+    {"lengthscale", choose_lengthscale},
+    {"kernel_sums", compute_kernel_sums},
+    {"coalition", compute_values},
+    {"shapley", compute_shapley},
+    {"reward_lp", solve_reward},
+    {"sampling", draw_samples},
+    {"output", write_output},
+};
+enum { N_STAGES = sizeof stages / sizeof stages[0] };
+
+static void run_destroy(cgm_run *run)
+{
+    cgm_sampling_destroy(&run->sampling);
+    cgm_reward_destroy(&run->reward);
+    cgm_shapley_destroy(&run->shapley);
+    cgm_values_destroy(&run->values);
+    cgm_kernel_sums_destroy(&run->sums);
+    cgm_spread_destroy(&run->spread);
+    cgm_layout_destroy(&run->layout);
+    cgm_candidates_destroy(&run->candidates);
+    cgm_shard_destroy(&run->shard);
+}
+
+static cgm_status run_stages(cgm_comm *comm, cgm_run *run)
+{
+    for (int k = 0; k < N_STAGES; k++) {
+        cgm_timer_start(&run->timer, comm, stages[k].name);
+        cgm_status status = stages[k].run(comm, run);
+        cgm_timer_stop(&run->timer, comm);
+        if (status != CGM_OK) {
+            return status;
+        }
+        if (run->already_complete) {
+            if (comm->rank == 0) {
+                printf("%s already holds the complete result of these options and this input\n",
+                       run->config->output_file);
+            }
+            return CGM_OK;
+        }
+        if (k == 0) {
+            cgm_report_header(comm, run, stdout);
+        }
+    }
+    cgm_timer_collect(comm, &run->timer);
+    cgm_report_results(comm, run, stdout);
+    return CGM_OK;
+}
+
+cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command)
+{
+    cgm_run run = {.config = config, .command = command};
+    comm->progress_interval = config->progress;
+    cgm_provenance_time(run.started);
+    cgm_status status = cgm_output_check(comm, config);
+    if (status == CGM_OK) {
+        status = run_stages(comm, &run);
+    }
+    run_destroy(&run);
+    return status;
+}

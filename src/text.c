@@ -1,0 +1,108 @@
+#include "cgm/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Letters of a word that count: no name in the program comes near this. */
+enum { WORD_MAX = 63 };
+
+/* Levenshtein distance, one row of the table at a time. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t length = strnlen(b, WORD_MAX);
+    for (size_t j = 0; j <= length; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 0; i < WORD_MAX && a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < length; j++) {
+            size_t best = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            if (row[j] + 1 < best) {
+                best = row[j] + 1;
+            }
+            if (diagonal + 1 < best) {
+                best = diagonal + 1;
+            }
+            row[j + 1] = best;
+        }
+    }
+    return row[length];
+}
+
+const char *cgm_text_nearest(const char *word, const void *table, size_t count, size_t stride)
+{
+    const char *nearest = NULL;
+    size_t smallest = SIZE_MAX;
+    for (size_t k = 0; k < count; k++) {
+        const char *name;
+        memcpy(&name, (const char *)table + k * stride, sizeof name);
+        size_t distance = edit_distance(word, name);
+        if (distance < smallest) {
+            smallest = distance;
+            nearest = name;
+        }
+    }
+    return nearest;
+}
+
+/* strtod and its kin skip blanks and take what they can: here nothing may stand before or after. */
+static bool begins_number(const char *text)
+{
+    return text[0] != '\0' && !isspace((unsigned char)text[0]);
+}
+
+bool cgm_text_to_double(const char *text, double *value)
+{
+    char *end;
+    errno = 0;
+    double number = strtod(text, &end);
+    bool overflow = errno == ERANGE && isinf(number);
+    if (!begins_number(text) || *end != '\0' || overflow || isnan(number)) {
+        return false;
+    }
+    *value = number;
+    return true;
+}
+
+bool cgm_text_to_int64(const char *text, int64_t *value)
+{
+    char *end;
+    errno = 0;
+    intmax_t number = strtoimax(text, &end, 10);
+    if (!begins_number(text) || *end != '\0' || errno == ERANGE) {
+        return false;
+    }
+    *value = (int64_t)number;
+    return true;
+}
+
+bool cgm_text_to_uint64(const char *text, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    uintmax_t number = strtoumax(text, &end, 10);
+    /* strtoumax takes a minus sign and wraps. */
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno == ERANGE) {
+        return false;
+    }
+    *value = (uint64_t)number;
+    return true;
+}
+
+void cgm_text_from_double(double value, char text[CGM_TEXT_NUMBER])
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, CGM_TEXT_NUMBER, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            return;
+        }
+    }
+}

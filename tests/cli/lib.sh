@@ -1,0 +1,146 @@
+# Sourced by the scripts beside it, which tests/run starts: each works in an empty directory of its
+# own, runs cgm with `run`, says with `accepted`, `answered`, `refused` or `check` what should have
+# come of it, and ends with `finish`.
+set -euo pipefail
+
+: "${BUILD_DIRECTORY:?run this with ONLY=cli/NAME tests/run}"
+cgm=$BUILD_DIRECTORY/cgm
+# shellcheck disable=SC2034 # for the scripts
+make_input=$BUILD_DIRECTORY/tests/make_input
+limit=$((60 * SLOWDOWN))
+script=$(basename "$0" .sh)
+work=$BUILD_DIRECTORY/tests/cli/$script
+logs=$BUILD_DIRECTORY/tests/cli/$script.logs
+out=$logs/out
+err=$logs/err
+rm -rf "$work" "$logs"
+mkdir -p "$work" "$logs"
+cd "$work"
+
+# Marks the processes of this script, so that those left over can be told from anybody else's.
+export CGM_TEST_MARK=$script.$$
+n_passed=0
+n_failed=0
+n_skipped=0
+command_line=
+code=0
+problem=
+
+listing()
+{
+    find . | sort
+}
+
+# run RANKS ARGUMENT...: exit code in $code, output in the files $out and $err.
+run()
+{
+    local ranks=$1
+    shift
+    listing >"$logs/before"
+    command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
+    code=0
+    # shellcheck disable=SC2086 # WRAPPER is a command with its options
+    timeout -k 10 "$limit" "$MPIRUN" -n "$ranks" $WRAPPER "$cgm" "$@" \
+        >"$out" 2>"$err" </dev/null || code=$?
+}
+
+# require DESCRIPTION COMMAND...: the running verdict's problem is the first requirement not met.
+require()
+{
+    local what=$1
+    shift
+    if [[ -z $problem ]] && ! "$@"; then
+        problem=$what
+    fi
+}
+
+verdict()
+{
+    if [[ -z $problem ]]; then
+        n_passed=$((n_passed + 1))
+    else
+        n_failed=$((n_failed + 1))
+        echo "not ok: $1: $problem"
+        echo "  $command_line"
+        tail -n 20 "$out" "$err" | sed 's/^/  | /'
+    fi
+    problem=
+}
+
+# check LABEL COMMAND...: passes if the command does.
+check()
+{
+    require "false: ${*:2}" "${@:2}"
+    verdict "$1"
+}
+
+skip_check()
+{
+    n_skipped=$((n_skipped + 1))
+    echo "skipped: $1"
+}
+
+error_lines()
+{
+    [[ $(grep -c '^cgm: error:' "$err") -eq $1 ]]
+}
+
+error_matches()
+{
+    grep '^cgm: error:' "$err" | grep -Eq -- "$1"
+}
+
+no_process_left()
+{
+    local attempt process
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        process=$(grep -lz "^CGM_TEST_MARK=$CGM_TEST_MARK\$" /proc/[0-9]*/environ 2>/dev/null |
+            while read -r file; do
+                readlink "${file%environ}exe" || true
+            done | grep -E '/(cgm|memcheck-[^/]*|mpirun|orterun)$') || return 0
+        [[ $attempt -eq 10 ]] || sleep 0.3
+    done
+    echo "still running: $process"
+    return 1
+}
+
+no_file_added()
+{
+    listing | diff "$logs/before" - >"$logs/added" || { sed 's/^/file: /' "$logs/added"; return 1; }
+}
+
+# answered LABEL CODE REGEX: the last run exited so without an error, and stdout has such a line.
+answered()
+{
+    require "exit code $code, not $2" test "$code" -eq "$2"
+    require "an error line on stderr" error_lines 0
+    require "no line like '$3' on stdout" grep -Eq -- "$3" "$out"
+    require "processes are left" no_process_left
+    verdict "$1"
+}
+
+# accepted LABEL [REGEX]
+accepted()
+{
+    answered "$1" 0 "${2:-}"
+}
+
+# refused LABEL CODE REGEX: the last run exited so, with exactly one error line, which looks like
+# that, and left neither a file nor a process.
+refused()
+{
+    require "exit code $code, not $2" test "$code" -eq "$2"
+    require "not exactly one line 'cgm: error: ...' on stderr" error_lines 1
+    require "the error does not match '$3'" error_matches "$3"
+    require "files were added or removed" no_file_added
+    require "processes are left" no_process_left
+    verdict "$1"
+}
+
+finish()
+{
+    cd ..
+    [[ $n_failed -gt 0 ]] || rm -rf "$work" "$logs"
+    echo "tests: $n_passed passed, $n_failed failed, $n_skipped skipped"
+    [[ $n_failed -eq 0 ]]
+}

@@ -1,0 +1,77 @@
+# The same results, bit for bit, at every number of ranks.
+# timeout: 600
+. "$(dirname "$0")/lib.sh"
+
+cat >run.ini <<END
+[input]
+parties = data.h5
+[reward]
+condition = individual
+[sampling]
+inv_temp = 0, 2, inf
+[run]
+progress = 0
+END
+
+# same_at_all LABEL OPTION...: runs at 1 2 3 5 7 ranks; the results agree with those at one rank,
+# left as LABEL.1.h5.
+same_at_all()
+{
+    local label=$1 ranks
+    shift
+    for ranks in 1 2 3 5 7; do
+        run "$ranks" run run.ini "--output.file=$label.$ranks.h5" "$@"
+        accepted "$label at $ranks ranks"
+    done
+    for ranks in 2 3 5 7; do
+        run 1 diff "$label.1.h5" "$label.$ranks.h5"
+        accepted "$label: $ranks ranks as 1" 'the same results'
+    done
+}
+
+# Several blocks of points a party, unequal sizes, a pool that no number of ranks divides.
+run 1 simulate --out data.h5 --parties 5 --points 700 --sizes heavy --candidates 1301 --seed 3
+accepted "simulate: heavy"
+run 3 simulate --out again.h5 --parties 5 --points 700 --sizes heavy --candidates 1301 --seed 3
+accepted "simulate at 3 ranks"
+run 1 simulate --out three.h5 --parties 3 --points 101 --candidates 300 --split unequal \
+    --classes 5 --features 4 --seed 4
+accepted "simulate: 3 parties"
+
+same_at_all heavy
+same_at_all three --input.parties=three.h5 --kernel.lengthscale=0.3
+
+run 3 run run.ini --input.parties=again.h5 --output.file=again.out.h5
+accepted "run of the data simulated at 3 ranks"
+run 1 diff heavy.1.h5 again.out.h5
+accepted "simulate is the same at 3 ranks" 'the same results'
+
+for ranks in 1 3; do
+    run "$ranks" run run.ini --shapley.method=quadrature "--output.file=quadrature.$ranks.h5"
+    accepted "quadrature at $ranks ranks"
+done
+run 1 diff quadrature.1.h5 quadrature.3.h5
+accepted "quadrature: 3 ranks as 1" 'the same results'
+
+run 3 run run.ini --run.seed=2 --output.file=seed.h5
+accepted "another seed"
+run 3 diff heavy.1.h5 seed.h5
+answered "another seed gives other results" 1 '/'
+run 1 diff heavy.1.h5 three.1.h5
+answered "other data give other results" 1 '/'
+
+# One file a party: the same data, the same results.
+"$make_input" split data.h5 parties
+for ranks in 1 3 7; do
+    run "$ranks" run run.ini --input.parties=parties --input.candidates=data.h5 \
+        "--output.file=directory.$ranks.h5"
+    accepted "a directory of files at $ranks ranks"
+    run 1 diff heavy.1.h5 "directory.$ranks.h5"
+    accepted "a directory of files at $ranks ranks: as one file" 'the same results'
+done
+run 2 run run.ini '--input.parties=parties/*.h5' --input.candidates=data.h5 --output.file=glob.h5
+accepted "a glob of files"
+run 1 diff heavy.1.h5 glob.h5
+accepted "a glob of files: as one file" 'the same results'
+
+finish

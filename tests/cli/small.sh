@@ -1,0 +1,39 @@
+# Each command once, on little data: short enough for valgrind.
+. "$(dirname "$0")/lib.sh"
+
+cat >run.ini <<END
+[input]
+parties = data.h5
+[reward]
+condition = individual
+[sampling]
+inv_temp = 1, inf
+[run]
+progress = 0
+END
+run 1 simulate --out data.h5 --parties 3 --points 23 --candidates 60 --test 11 --seed 5
+accepted "simulate"
+run 1 check run.ini
+accepted "check"
+for ranks in 1 3; do
+    run "$ranks" run run.ini "--output.file=$ranks.h5"
+    accepted "run at $ranks ranks"
+done
+run 1 diff 1.h5 3.h5
+accepted "diff" 'the same results'
+run 3 run run.ini --output.file=1.h5
+accepted "run again" '1\.h5'
+"$make_input" split data.h5 parties
+run 3 run run.ini --input.parties=parties --input.candidates=data.h5 --output.file=split.h5 \
+    --shapley.method=quadrature
+accepted "run of one file a party"
+run 1 diff 1.h5 split.h5
+answered "diff of other results" 1 '/'
+run 3 run run.ini --input.parties=none.h5 --output.file=none.out.h5
+refused "missing file" 3 'none\.h5'
+run 1 run run.ini --sampling.inv_temp=-1
+refused "out of range" 2 'sampling\.inv_temp'
+run 1 --version
+accepted "--version" '^cgm'
+
+finish
