@@ -64,8 +64,7 @@ static void enumerate_coalitions(const cgm_kernel_sums *sums, double *coalitions
         size[mask] = size[rest] + (double)sums->party_points[lowest];
         linear[mask] = linear[rest] + sums->reference_sums[lowest];
         quadratic[mask] = quadratic[rest] + row[lowest] + 2.0 * cross;
-        coalitions[mask] =
-            value_of(sums->n_reference, size[mask], linear[mask], quadratic[mask]);
+        coalitions[mask] = value_of(sums->n_reference, size[mask], linear[mask], quadratic[mask]);
     }
 }
 

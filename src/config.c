@@ -53,25 +53,12 @@ static size_t section_length(const char *name)
     return strcspn(name, ".");
 }
 
-static const char *accepted_values(const cgm_option *row, char text[256])
-{
-    if (row->accepted != NULL) {
-        return row->accepted;
-    }
-    size_t used = 0;
-    for (int k = 0; row->words[k] != NULL; k++) {
-        used += (size_t)snprintf(text + used, 256 - used, "%s%s", k > 0 ? ", " : "", row->words[k]);
-    }
-    return text;
-}
-
 /* The number of a key's row, or -1 with the cause recorded. */
 static int find_option(loader *load, const char *name, const place *at)
 {
-    for (int k = 0; k < CGM_N_OPTIONS; k++) {
-        if (strcmp(name, cgm_options[k].name) == 0) {
-            return k;
-        }
+    int row = cgm_option_find(cgm_options, CGM_N_OPTIONS, name);
+    if (row >= 0) {
+        return row;
     }
     const char *nearest = cgm_text_nearest(name, cgm_options, CGM_N_OPTIONS, sizeof cgm_options[0]);
     bool section_known = false;
@@ -240,14 +227,8 @@ static cgm_status resolve(loader *load, cgm_config *config)
                             "%s is required: set it in file '%s' or as --%s=VALUE", row->name,
                             load->file_name, row->name);
         }
-        cgm_status status = row->kind->read(load->comm, row, value, config);
-        if (status == CGM_ERR_USAGE) {
-            char text[256];
-            place at = place_of(load, given->line, given->argument);
-            return cgm_fail(load->comm, CGM_ERR_USAGE,
-                            "%s: %s does not accept '%.256s'; accepted: %s", at.text, row->name,
-                            value, accepted_values(row, text));
-        }
+        place at = place_of(load, given->line, given->argument);
+        cgm_status status = cgm_option_set(load->comm, row, at.text, value, config);
         if (status != CGM_OK) {
             return status;
         }
@@ -384,14 +365,6 @@ void cgm_config_print_help(FILE *stream)
         if (begins_section(row, k > 0 ? row - 1 : NULL)) {
             fputc('\n', stream);
         }
-        char text[256];
-        const char *initial = row->initial == NULL ? "-" : row->initial;
-        fprintf(stream, "  %-22s default %-13s accepted: %s\n", row->name, initial,
-                accepted_values(row, text));
-        for (const char *line = row->help; *line != '\0'; line += *line == '\n') {
-            int length = (int)strcspn(line, "\n");
-            fprintf(stream, "      %.*s\n", length, line);
-            line += length;
-        }
+        cgm_option_print(row, stream);
     }
 }

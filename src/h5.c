@@ -81,9 +81,8 @@ cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
     if (!S_ISREG(state.st_mode)) {
         return cgm_fail(comm, file->failure, "'%s' is not a regular file", path);
     }
-    hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (is_open(id)) {
-        file->id = id;
+    file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (is_open(file->id)) {
         return CGM_OK;
     }
     htri_t format = H5Fis_hdf5(path);
@@ -129,7 +128,7 @@ static cgm_status open_existing(const cgm_h5_file *file, const char *path, hid_t
 {
     cgm_status status = open_object(file, path, object);
     if (status == CGM_OK && !is_open(*object)) {
-        status = fail_at(file, path, NULL, "there is no such object");
+        status = fail_at(file, path, NULL, "there is no such dataset or group");
     }
     return status;
 }

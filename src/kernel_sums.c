@@ -35,8 +35,8 @@ static int64_t slice_of(const cgm_layout *layout, int rank)
 static void add_candidate_sums(growing_sums *sums, const cgm_block *block, int home,
                                const double *terms)
 {
-    cgm_accumulator *u = home == sums->comm->rank ? sums->home_candidate_sums
-                                                  : sums->guest_candidate_sums;
+    cgm_accumulator *u =
+        home == sums->comm->rank ? sums->home_candidate_sums : sums->guest_candidate_sums;
     u += block->first - sums->layout->first_candidate[home];
     for (int64_t c = 0; c < block->n_points; c++) {
         cgm_accumulator_add(&u[c], terms[c]);
@@ -113,7 +113,8 @@ static void growing_destroy(growing_sums *sums)
     free(sums->arriving);
 }
 
-/* From accumulators that are whole on every rank to doubles: t is added up exactly too (MATH.md §2). */
+/* From accumulators that are whole on every rank to doubles: t is added up exactly too (MATH.md
+ * §2). */
 static void convert_party_sums(const growing_sums *growing, cgm_kernel_sums *sums)
 {
     const int64_t n = sums->n_parties;
@@ -179,10 +180,8 @@ cgm_status cgm_kernel_sums_compute(cgm_comm *comm, const cgm_layout *layout, con
                                    cgm_kernel_sums *sums)
 {
     growing_sums growing = {.comm = comm, .layout = layout, .kernel = kernel};
-    const cgm_pair_visitor visitor = {.state = &growing,
-                                      .pair = add_pair,
-                                      .met = return_partial_sums,
-                                      .label = "kernel sums"};
+    const cgm_pair_visitor visitor = {
+        .state = &growing, .pair = add_pair, .met = return_partial_sums, .label = "kernel sums"};
     cgm_status status = sums_create(comm, layout, kernel, sums);
     if (status == CGM_OK) {
         status = cgm_agree(comm, growing_create(&growing));

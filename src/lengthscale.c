@@ -46,8 +46,8 @@ static void measure_range(cgm_comm *comm, const own_rows *rows, int64_t n_featur
     cgm_comm_max(comm, extremes, 2 * n_features);
 }
 
-/* Sums over T of (x - centre)/range (power 1), or of its squared difference from means (power 2), by
- * feature, exactly: every term lies in [-1, 1]. */
+/* Sums over T of (x - centre)/range (power 1), or of its squared difference from means (power 2),
+ * by feature, exactly: every term lies in [-1, 1]. */
 static void sum_features(cgm_comm *comm, const own_rows *rows, int64_t n_features,
                          const double *centre, const double *range, const double *means,
                          cgm_accumulator *sums)
@@ -65,7 +65,8 @@ static void sum_features(cgm_comm *comm, const own_rows *rows, int64_t n_feature
     cgm_accumulator_reduce(comm, sums, n_features);
 }
 
-/* Root of the mean over features of the variance. work [4][n_features], its first half the extremes. */
+/* Root of the mean over features of the variance. work [4][n_features], its first half the
+ * extremes. */
 static double measure_deviation(cgm_comm *comm, const own_rows *rows, int64_t n_features,
                                 int64_t n_reference, double *centre, double *work,
                                 cgm_accumulator *sums)
@@ -125,8 +126,8 @@ void cgm_spread_destroy(cgm_spread *spread)
 
 /* ---- passes over parties × T ---- */
 
-/* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or the
- * kernel and its slope; each has S_ii and t_i of every party. */
+/* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or
+ * the kernel and its slope; each has S_ii and t_i of every party. */
 typedef struct own_sums {
     const cgm_kernel *kernel;
     int64_t n_parties;
@@ -205,8 +206,7 @@ static cgm_status run_pass(lengthscale_search *search, int n_series, bool ladder
                              &search->kernel, &visitor);
     if (status == CGM_OK) {
         cgm_accumulator_reduce(comm, sums.party, 2 * n_series * n);
-        const double n_reference =
-            (double)(search->shard->n_points + search->candidates->n_points);
+        const double n_reference = (double)(search->shard->n_points + search->candidates->n_points);
         for (int64_t k = 0; k < n_series * n; k++) {
             const double m = (double)search->layout->party_points[k % n];
             values[k] = 2.0 * cgm_accumulator_value(&sums.reference[k]) / (n_reference * m) -
@@ -235,7 +235,8 @@ static double smallest(const double *values, int64_t count)
     return least;
 }
 
-static cgm_status evaluate_end(lengthscale_search *search, double lengthscale, bracket_end *end, bool *valid)
+static cgm_status evaluate_end(lengthscale_search *search, double lengthscale, bracket_end *end,
+                               bool *valid)
 {
     search->kernel.lengthscale = lengthscale;
     end->lengthscale = lengthscale;
@@ -276,8 +277,8 @@ static cgm_status walk_down(lengthscale_search *search, double top, double floor
     return status;
 }
 
-/* Where party i's value crosses zero, in log ℓ, estimated from both ends of the bracket: Newton from
- * the nearer one, the secant when that leaves the bracket. */
+/* Where party i's value crosses zero, in log ℓ, estimated from both ends of the bracket: Newton
+ * from the nearer one, the secant when that leaves the bracket. */
 static double crossing_of(const bracket_end *low, const bracket_end *high, int64_t n, int64_t i)
 {
     const double x_low = log(low->lengthscale);

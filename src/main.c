@@ -1,4 +1,5 @@
 #include <mpi.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,36 +22,15 @@ typedef struct command {
     void (*print_options)(FILE *stream); /* NULL: it has none */
 } command;
 
-/* The command line, for the record; the caller frees it. */
-static char *join_command(cgm_comm *comm, const char *name, int n_arguments, char **arguments)
-{
-    char *line = NULL;
-    size_t bytes;
-    FILE *stream = open_memstream(&line, &bytes);
-    if (stream != NULL) {
-        fprintf(stream, "cgm %s", name);
-        for (int k = 0; k < n_arguments; k++) {
-            fprintf(stream, " %s", arguments[k]);
-        }
-    }
-    if (stream == NULL || fclose(stream) != 0) {
-        free(line);
-        cgm_fail(comm, CGM_ERR_MEMORY, "no memory for the command line");
-        return NULL;
-    }
-    return line;
-}
-
 static cgm_status run(cgm_comm *comm, int n_arguments, char **arguments)
 {
     cgm_config config;
-    char *line = join_command(comm, "run", n_arguments, arguments);
+    char *line = cgm_provenance_command(comm, "run", n_arguments, arguments);
     cgm_status status = cgm_agree(comm, line == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
         status = cgm_config_load(comm, n_arguments, arguments, &config);
     }
     if (status == CGM_OK) {
-        comm->progress_interval = config.progress;
         status = cgm_pipeline_run(comm, &config, line);
         cgm_config_destroy(&config);
     }

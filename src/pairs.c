@@ -11,10 +11,10 @@ typedef struct ring_walk {
     const cgm_layout *layout;
     const cgm_pair_visitor *visitor;
     cgm_packed home;
-    cgm_packed guest;      /* blocks that are at home on the rank met in this step */
-    double *buffers[2];    /* coordinates of guest, and of the guest to come */
+    cgm_packed guest;   /* blocks that are at home on the rank met in this step */
+    double *buffers[2]; /* coordinates of guest, and of the guest to come */
     cgm_progress progress;
-    double points_done;    /* points squared, of this rank's share */
+    double points_done; /* points squared, of this rank's share */
     double points_total;
 } ring_walk;
 
@@ -146,8 +146,8 @@ static void place_blocks(cgm_packed *packed, int64_t n_features, double *coordin
     }
 }
 
-static cgm_status walk_create(ring_walk *walk, const cgm_shard *shard, const cgm_candidates *candidates,
-                              const cgm_kernel *kernel)
+static cgm_status walk_create(ring_walk *walk, const cgm_shard *shard,
+                              const cgm_candidates *candidates, const cgm_kernel *kernel)
 {
     cgm_comm *comm = walk->comm;
     const cgm_layout *layout = walk->layout;
@@ -192,8 +192,8 @@ static void walk_destroy(ring_walk *walk)
     free(walk->buffers[1]);
 }
 
-/* Blocks a, at home here, with blocks b of rank home. When both ranks hold both sets (half way round
- * an even ring) each takes every other pair, by the places of the two blocks. */
+/* Blocks a, at home here, with blocks b of rank home. When both ranks hold both sets (half way
+ * round an even ring) each takes every other pair, by the places of the two blocks. */
 static void visit_blocks(ring_walk *walk, const cgm_packed *others, int home, bool shared)
 {
     const cgm_pair_visitor *visitor = walk->visitor;

@@ -27,15 +27,15 @@ static uint64_t input_checksum_of(const cgm_run *run)
 static cgm_status read_input(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
-    const char *pool = config->input_candidates[0] != '\0' ? config->input_candidates
-                                                           : config->input_parties;
+    const char *pool =
+        config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
     cgm_status status = cgm_shard_read(comm, config->input_parties, &run->shard);
     if (status == CGM_OK) {
         status = cgm_candidates_read(comm, pool, run->shard.n_features, &run->candidates);
     }
     if (status == CGM_OK) {
-        status = cgm_agree(comm,
-                           cgm_layout_create(comm, &run->shard, &run->candidates, &run->layout));
+        status =
+            cgm_agree(comm, cgm_layout_create(comm, &run->shard, &run->candidates, &run->layout));
     }
     if (status == CGM_OK) {
         run->input_checksum = input_checksum_of(run);

@@ -1,6 +1,7 @@
 #include "cgm/provenance.h"
 
 #include <mpi.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -55,6 +56,25 @@ void cgm_provenance_time(char text[32])
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+char *cgm_provenance_command(cgm_comm *comm, const char *name, int n_arguments, char **arguments)
+{
+    char *line = NULL;
+    size_t bytes;
+    FILE *stream = open_memstream(&line, &bytes);
+    if (stream != NULL) {
+        fprintf(stream, "cgm %s", name);
+        for (int k = 0; k < n_arguments; k++) {
+            fprintf(stream, " %s", arguments[k]);
+        }
+    }
+    if (stream == NULL || fclose(stream) != 0) {
+        free(line);
+        cgm_fail(comm, CGM_ERR_MEMORY, "no memory for the command line");
+        return NULL;
+    }
+    return line;
 }
 
 /* Finaliser of splitmix64: every bit of the input changes every bit of the output half the time. */

@@ -94,8 +94,8 @@ static int64_t fill_rows(const cgm_values *values, const cgm_shapley *shapley,
     int64_t count = 0;
     for (int64_t i = 0; i < n_parties; i++) {
         if (shapley->alpha[i] > 0.0) {
-            rows[count++] = (lp_row){i, log(shapley->alpha[i]), log(values->ceiling[i]),
-                                     log(reward->lower[i])};
+            rows[count++] =
+                (lp_row){i, log(shapley->alpha[i]), log(values->ceiling[i]), log(reward->lower[i])};
         }
     }
     return count;
@@ -105,7 +105,8 @@ static int64_t fill_rows(const cgm_values *values, const cgm_shapley *shapley,
  * one, for equal α a condition without ρ. */
 static closed_form solve_closed_form(const lp_row *rows, int64_t count)
 {
-    closed_form form = {.upper = {1.0, -1, -1}, .lower = {0.0, -1, -1}, .equal = {INFINITY, -1, -1}};
+    closed_form form = {
+        .upper = {1.0, -1, -1}, .lower = {0.0, -1, -1}, .equal = {INFINITY, -1, -1}};
     for (int64_t j = 0; j < count; j++) {
         for (int64_t i = 0; i < count; i++) {
             const double spread = rows[j].log_alpha - rows[i].log_alpha;
@@ -196,10 +197,11 @@ static void describe_pair(char *const *names, const lp_row *rows, const lp_pair 
     }
     const lp_row *ceiling = &rows[pair->ceiling_row];
     const lp_row *lower = &rows[pair->lower_row];
-    snprintf(text, size,
-             "party '%.200s' can be raised to at most %.8g and party '%.200s' must get at least %.8g",
-             names[ceiling->party], exp(ceiling->log_ceiling), names[lower->party],
-             exp(lower->log_lower));
+    snprintf(
+        text, size,
+        "party '%.200s' can be raised to at most %.8g and party '%.200s' must get at least %.8g",
+        names[ceiling->party], exp(ceiling->log_ceiling), names[lower->party],
+        exp(lower->log_lower));
 }
 
 static cgm_status fail_infeasible(cgm_comm *comm, char *const *names, const lp_row *rows,
@@ -237,11 +239,12 @@ static cgm_status solve_rows(cgm_comm *comm, char *const *names, const lp_row *r
     const double rho_gap = fabs(reward->rho - fmax(form.upper.rho, 0.0)) * widest;
     if (!feasible || room < -CGM_LP_AGREEMENT ||
         fabs(log_v_star - form.log_v_star) > CGM_LP_AGREEMENT || rho_gap > CGM_LP_AGREEMENT) {
-        return cgm_fail(comm, CGM_ERR_BUG,
-                        "GLPK (%s, log v* = %.17g, rho = %.17g) and the closed form (log v* = %.17g, "
-                        "rho = %.17g, room %.3g) disagree on the rewards; please report this",
-                        feasible ? "optimal" : "infeasible", log_v_star, reward->rho,
-                        form.log_v_star, form.upper.rho, room);
+        return cgm_fail(
+            comm, CGM_ERR_BUG,
+            "GLPK (%s, log v* = %.17g, rho = %.17g) and the closed form (log v* = %.17g, "
+            "rho = %.17g, room %.3g) disagree on the rewards; please report this",
+            feasible ? "optimal" : "infeasible", log_v_star, reward->rho, form.log_v_star,
+            form.upper.rho, room);
     }
     reward->v_star = exp(log_v_star);
     describe_pair(names, rows, &form.upper, reward->binding, sizeof reward->binding);

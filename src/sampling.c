@@ -115,7 +115,8 @@ static double score_of(const cgm_chain *chain, int64_t candidate)
 }
 
 /* Add row to the affinities of a block and bring the extremes of w up to date. Extremes are kept in
- * lanes, so that the compiler can keep them in vector registers; they do not depend on the order. */
+ * lanes, so that the compiler can keep them in vector registers; they do not depend on the order.
+ */
 static void update_block(const cgm_chain *chain, const cgm_block *block, const double *restrict row,
                          double *restrict low, double *restrict high)
 {
@@ -142,7 +143,8 @@ static void update_block(const cgm_chain *chain, const cgm_block *block, const d
     }
 }
 
-/* One pass over the pool: with the kernel row of point of from, or without any when from is NULL. */
+/* One pass over the pool: with the kernel row of point of from, or without any when from is NULL.
+ */
 static void update_scores(cgm_chain *chain, const cgm_block *from, int64_t point)
 {
     double low[CGM_LANES];
@@ -182,7 +184,9 @@ cgm_status cgm_chain_create(cgm_comm *comm, const cgm_sampling_pool *pool, const
                          .n_own = n_own,
                          .own_sum = own_sum,
                          .reference_sum = reference_sum};
-    chain->patience = (int64_t)fmax(1.0, ceil(patience * (double)g));
+    /* A tenth of 70 is 7, though 0.1 · 70 in doubles lies just above. */
+    const double exact = patience * (double)g * (1.0 - 4.0 * DBL_EPSILON);
+    chain->patience = (int64_t)fmax(1.0, ceil(exact));
     chain->affinity = cgm_alloc(comm, g, sizeof(double));
     chain->mask = cgm_alloc(comm, g, sizeof(double));
     chain->row = cgm_alloc(comm, CGM_BLOCK_POINTS, sizeof(double));
@@ -396,8 +400,8 @@ typedef struct party_drawing {
     cgm_progress progress;
 } party_drawing;
 
-/* Append the reward of a finished chain to its set: the prefix that ends at the largest value, or all
- * of it when the target is reached (MATH.md §6). */
+/* Append the reward of a finished chain to its set: the prefix that ends at the largest value, or
+ * all of it when the target is reached (MATH.md §6). */
 static cgm_status keep_reward(cgm_comm *comm, const cgm_chain *chain, int64_t party,
                               int64_t n_before, cgm_reward_set *set)
 {
@@ -418,8 +422,8 @@ static cgm_status keep_reward(cgm_comm *comm, const cgm_chain *chain, int64_t pa
     return CGM_OK;
 }
 
-/* One party at every inverse temperature. affinity [n_candidates] is its start; kept [n_sets] rows that
- * this rank holds so far. */
+/* One party at every inverse temperature. affinity [n_candidates] is its start; kept [n_sets] rows
+ * that this rank holds so far. */
 static cgm_status draw_party(party_drawing *drawing, int64_t local, const double *affinity,
                              cgm_sampling *sampling, int64_t *kept)
 {
@@ -443,8 +447,7 @@ static cgm_status draw_party(party_drawing *drawing, int64_t local, const double
             kept[s] += set->offsets[party + 1];
         }
         cgm_chain_destroy(&chain);
-        cgm_progress_report(comm, &drawing->progress,
-                            (double)(local * sampling->n_sets + s + 1),
+        cgm_progress_report(comm, &drawing->progress, (double)(local * sampling->n_sets + s + 1),
                             (double)(parties * sampling->n_sets));
     }
     return status;
@@ -516,14 +519,14 @@ cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
                              uint64_t seed, cgm_sampling *sampling)
 {
     cgm_sampling_pool pool = {0};
-    cgm_status status = cgm_agree(
-        comm, sampling_create(comm, shard->n_parties, inv_temp, n_inv_temp, sampling));
+    cgm_status status =
+        cgm_agree(comm, sampling_create(comm, shard->n_parties, inv_temp, n_inv_temp, sampling));
     if (status == CGM_OK) {
         status = cgm_sampling_pool_create(comm, candidates, kernel, sums, &pool);
     }
     if (status == CGM_OK) {
-        party_drawing own = {comm, shard, sums, reward, &pool, patience, seed,
-                           cgm_progress_start(comm, "sampling")};
+        party_drawing own = {comm,  shard,    sums, reward,
+                             &pool, patience, seed, cgm_progress_start(comm, "sampling")};
         status = cgm_agree(comm, draw_local_parties(&own, sampling));
     }
     if (status == CGM_OK) {

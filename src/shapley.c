@@ -27,8 +27,8 @@ typedef struct careful_sum {
 static void careful_add(careful_sum *total, double term)
 {
     double sum = total->sum + term;
-    total->lost += fabs(total->sum) >= fabs(term) ? (total->sum - sum) + term
-                                                  : (term - sum) + total->sum;
+    total->lost +=
+        fabs(total->sum) >= fabs(term) ? (total->sum - sum) + term : (term - sum) + total->sum;
     total->sum = sum;
 }
 
@@ -71,12 +71,12 @@ static void enumerate_shapley(int64_t n_parties, const double *coalitions, doubl
 /* The game with the columns of S collapsed by distinct size: q_j depends on m_j alone. */
 typedef struct collapsed_game {
     const cgm_kernel_sums *sums;
-    int64_t n_sizes;     /* K */
-    double *sizes;       /* [n_sizes] ascending */
-    double *counts;      /* [n_sizes] parties of that size */
-    int64_t *size_of;    /* [n_parties] index into sizes */
+    int64_t n_sizes;      /* K */
+    double *sizes;        /* [n_sizes] ascending */
+    double *counts;       /* [n_sizes] parties of that size */
+    int64_t *size_of;     /* [n_parties] index into sizes */
     double *sums_by_size; /* [n_parties][n_sizes] Σ_j S_ij over parties j of a size */
-    double total_points; /* M */
+    double total_points;  /* M */
 } collapsed_game;
 
 typedef struct node {
@@ -131,15 +131,14 @@ static cgm_status collapse(cgm_comm *comm, const cgm_kernel_sums *sums, collapse
     }
     for (int64_t i = 0; i < n; i++) {
         const double size = (double)sums->party_points[i];
-        const double *found = bsearch(&size, game->sizes, (size_t)game->n_sizes, sizeof(double),
-                                      compare_doubles);
+        const double *found =
+            bsearch(&size, game->sizes, (size_t)game->n_sizes, sizeof(double), compare_doubles);
         game->size_of[i] = found - game->sizes;
         game->counts[game->size_of[i]] += 1.0;
     }
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < n; j++) {
-            game->sums_by_size[i * game->n_sizes + game->size_of[j]] +=
-                sums->party_sums[i * n + j];
+            game->sums_by_size[i * game->n_sizes + game->size_of[j]] += sums->party_sums[i * n + j];
         }
     }
     return CGM_OK;
@@ -153,8 +152,8 @@ static void collapsed_destroy(collapsed_game *game)
     free(game->sums_by_size);
 }
 
-/* Nodes of one grid; nodes may be NULL to count them. Both integrals are doubly exponential at their
- * ends, so that the trapezoidal rule converges geometrically. */
+/* Nodes of one grid; nodes may be NULL to count them. Both integrals are doubly exponential at
+ * their ends, so that the trapezoidal rule converges geometrically. */
 static int64_t list_nodes(const collapsed_game *game, double step, double offset, node *nodes)
 {
     const double log_n = log((double)game->sums->n_parties);
@@ -169,8 +168,7 @@ static int64_t list_nodes(const collapsed_game *game, double step, double offset
         const double z = x - log_n - exp(-x) + exp(x - log_n);
         const double tau = 1.0 / (1.0 + exp(-z));
         const double one_minus_tau = 1.0 / (1.0 + exp(z));
-        const double tau_weight =
-            step * tau * one_minus_tau * (1.0 + exp(-x) + exp(x - log_n));
+        const double tau_weight = step * tau * one_minus_tau * (1.0 + exp(-x) + exp(x - log_n));
         const double u_scale = 1.0 / (tau * game->total_points + largest);
         const double end = log(U_REACH / (u_scale * smallest));
         for (int64_t b = 0;; b++) {
@@ -180,8 +178,8 @@ static int64_t list_nodes(const collapsed_game *game, double step, double offset
             }
             if (nodes != NULL) {
                 const double u = u_scale * exp(s - exp(-s));
-                nodes[count] = (node){tau, one_minus_tau, u,
-                                      tau_weight * step * u * (1.0 + exp(-s))};
+                nodes[count] =
+                    (node){tau, one_minus_tau, u, tau_weight * step * u * (1.0 + exp(-s))};
             }
             count++;
         }
@@ -310,8 +308,8 @@ static int64_t evaluate_chunks(const collapsed_game *game, node *nodes, int64_t 
     return kept;
 }
 
-/* One grid: phi [n_parties], the same bits at every number of ranks because each chunk has one owner
- * and chunks are added in order. */
+/* One grid: phi [n_parties], the same bits at every number of ranks because each chunk has one
+ * owner and chunks are added in order. */
 static cgm_status integrate_grid(cgm_comm *comm, const collapsed_game *game, double step,
                                  double offset, double *phi, int64_t *n_kept)
 {
@@ -435,8 +433,8 @@ static void assign_shares(int64_t n, ranked_party *order, cgm_shapley *shapley)
     qsort(order, (size_t)n, sizeof *order, compare_ranked);
     const double largest = order[n - 1].phi;
     const double tied = CGM_TIED_SHAPLEY * fabs(largest);
-    const double zero = fmax(CGM_ZERO_SHAPLEY * largest,
-                             CGM_ZERO_SHAPLEY_ERRORS * shapley->error_estimate);
+    const double zero =
+        fmax(CGM_ZERO_SHAPLEY * largest, CGM_ZERO_SHAPLEY_ERRORS * shapley->error_estimate);
     int64_t class_number = 0;
     for (int64_t first = 0; first < n; class_number++) {
         int64_t end = first + 1;
@@ -471,14 +469,15 @@ cgm_status cgm_shapley_compute(cgm_comm *comm, const cgm_kernel_sums *sums,
     ranked_party *order = cgm_alloc(comm, n, sizeof(ranked_party));
     status = order == NULL ? CGM_ERR_MEMORY : status;
     if (status == CGM_OK && method == CGM_SHAPLEY_ENUMERATE && n > CGM_ENUMERATE_MAX) {
-        status = cgm_fail(comm, CGM_ERR_USAGE,
-                          "shapley.method = enumerate takes at most %d parties, there are %lld; use "
-                          "auto or quadrature",
-                          CGM_ENUMERATE_MAX, (long long)n);
+        status =
+            cgm_fail(comm, CGM_ERR_USAGE,
+                     "shapley.method = enumerate takes at most %d parties, there are %lld; use "
+                     "auto or quadrature",
+                     CGM_ENUMERATE_MAX, (long long)n);
     }
     status = cgm_agree(comm, status);
-    bool enumerate = method == CGM_SHAPLEY_ENUMERATE ||
-                     (method == CGM_SHAPLEY_AUTO && n <= CGM_ENUMERATE_MAX);
+    bool enumerate =
+        method == CGM_SHAPLEY_ENUMERATE || (method == CGM_SHAPLEY_AUTO && n <= CGM_ENUMERATE_MAX);
     if (status == CGM_OK && (enumerate || n == 1)) {
         shapley->method = enumerate ? CGM_SHAPLEY_ENUMERATE : CGM_SHAPLEY_QUADRATURE;
         shapley->nodes = (int64_t)1 << n;

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cgm/comm.h"
+
 /** Local. Static strings fixed at build time. */
 const char *cgm_version(void);
 const char *cgm_git_revision(void);
@@ -17,6 +19,10 @@ const char *cgm_git_revision(void);
 /** Local. `cgm --version`: compiler, flags, git, instruction sets, versions of MPI, BLAS,
  * ScaLAPACK, HDF5, GLPK. */
 void cgm_provenance_print(FILE *stream);
+
+/** Local. The command line, for the record; allocated, the caller frees it; NULL and CGM_ERR_MEMORY
+ * recorded. */
+char *cgm_provenance_command(cgm_comm *comm, const char *name, int n_arguments, char **arguments);
 
 /** Local. UTC now as ISO 8601, 20 characters and the end. */
 void cgm_provenance_time(char text[32]);

@@ -32,12 +32,19 @@ typedef struct cgm_shard {
 
 /**
  * Read the parties.  Collective.
- * @param[in]  path   an HDF5 file with groups /parties/<name>; or a directory, or a glob, of files,
- * one a party (then a rank opens only the files of its own parties)
+ * @param[in]  path   an HDF5 file with groups /parties/<name> or with the packed layout; or a
+ * directory, or a glob, of files, one a party (then a rank opens only the files of its own parties)
  * @param[out] shard  owned by the caller; the pair is cgm_shard_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_shard_read(cgm_comm *comm, const char *path, cgm_shard *shard);
+
+/**
+ * Natural order of names: runs of digits compare as numbers, party2 before party10.  Local.
+ * A total order: 0 only for equal names.
+ * @return negative, 0 or positive, as strcmp
+ */
+int cgm_shard_compare_names(const char *a, const char *b);
 
 /** Local. Accepts a zeroed struct. */
 void cgm_shard_destroy(cgm_shard *shard);

@@ -62,7 +62,8 @@ verdict()
         n_failed=$((n_failed + 1))
         echo "not ok: $1: $problem"
         echo "  $command_line"
-        tail -n 20 "$out" "$err" | sed 's/^/  | /'
+        grep -hE . "$out" | tail -n 10 | sed 's/^/  | stdout: /' || true
+        grep -hE . "$err" | grep -vE '^-+$' | tail -n 12 | sed 's/^/  | stderr: /' || true
     fi
     problem=
 }
@@ -114,7 +115,7 @@ answered()
 {
     require "exit code $code, not $2" test "$code" -eq "$2"
     require "an error line on stderr" error_lines 0
-    require "no line like '$3' on stdout" grep -Eq -- "$3" "$out"
+    [[ -z $3 ]] || require "no line like '$3' on stdout" grep -Eq -- "$3" "$out"
     require "processes are left" no_process_left
     verdict "$1"
 }

@@ -1,0 +1,354 @@
+#include "cgm/report.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgm/provenance.h"
+
+/* Widest line; values of β in the table of rewards; parties in a table. */
+enum { LINE_COLUMNS = 100, BETAS_MAX = 4, ROWS_MAX = 60 };
+enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 20 };
+
+/* ---- text in columns ---- */
+
+static bool begins_character(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static int64_t count_columns(const char *text)
+{
+    int64_t columns = 0;
+    for (; *text != '\0'; text++) {
+        columns += begins_character(*text);
+    }
+    return columns;
+}
+
+/* At most so many columns of a UTF-8 text, with … for what is left out; bytes that move the cursor
+ * become '?'. Returns the columns printed. */
+static int64_t print_cut(FILE *stream, const char *text, int64_t columns)
+{
+    bool cut = count_columns(text) > columns;
+    int64_t printed = 0;
+    for (; *text != '\0'; text++) {
+        if (begins_character(*text)) {
+            if (printed == columns - (cut ? 1 : 0)) {
+                break;
+            }
+            printed++;
+        }
+        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stream);
+    }
+    if (cut) {
+        fputs("…", stream);
+        printed++;
+    }
+    return printed;
+}
+
+static void print_name(FILE *stream, const char *name)
+{
+    int64_t printed = print_cut(stream, name, NAME_COLUMNS);
+    fprintf(stream, "%*s", (int)(NAME_COLUMNS - printed), "");
+}
+
+/* A label and as much of the rest as a line holds. */
+static void print_line(FILE *stream, const char *label, const char *text)
+{
+    fprintf(stream, "%-*s", LABEL_COLUMNS, label);
+    print_cut(stream, text, LINE_COLUMNS - LABEL_COLUMNS);
+    fputc('\n', stream);
+}
+
+/* A text over as many lines as it needs: broken at blanks, inside a word only if no line holds it. */
+static void print_wrapped(FILE *stream, const char *label, const char *text)
+{
+    const int64_t room = LINE_COLUMNS - LABEL_COLUMNS;
+    fprintf(stream, "%-*s", LABEL_COLUMNS, label);
+    int64_t column = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        int64_t needed = begins_character(*c);
+        if (c == text || c[-1] == ' ') {
+            for (const char *next = c + 1; *c != ' ' && *next != '\0' && *next != ' '; next++) {
+                needed += begins_character(*next);
+            }
+        }
+        if (column > 0 && column + needed > room) {
+            fprintf(stream, "\n%*s", LABEL_COLUMNS, "");
+            column = 0;
+        }
+        if (column > 0 || *c != ' ') {
+            fputc(iscntrl((unsigned char)*c) ? '?' : *c, stream);
+            column += begins_character(*c);
+        }
+    }
+    fputc('\n', stream);
+}
+
+/* ---- before the work ---- */
+
+static void print_input(const cgm_run *run, FILE *stream)
+{
+    const cgm_shard *shard = &run->shard;
+    int64_t least = shard->n_parties > 0 ? shard->party_points[0] : 0;
+    int64_t most = least;
+    for (int64_t i = 1; i < shard->n_parties; i++) {
+        least = shard->party_points[i] < least ? shard->party_points[i] : least;
+        most = shard->party_points[i] > most ? shard->party_points[i] : most;
+    }
+    print_line(stream, "input", run->config->input_parties);
+    fprintf(stream, "%-*s%lld parties of %lld .. %lld points, %lld in all, %lld features, %s\n",
+            LABEL_COLUMNS, "", (long long)shard->n_parties, (long long)least, (long long)most,
+            (long long)shard->n_points, (long long)shard->n_features,
+            shard->has_labels ? "labels" : "no labels");
+    if (run->config->input_candidates[0] != '\0') {
+        print_line(stream, "candidates", run->config->input_candidates);
+    }
+    fprintf(stream, "%-*s%lld candidates\n", LABEL_COLUMNS, "", (long long)run->candidates.n_points);
+}
+
+static void print_options(cgm_comm *comm, const cgm_run *run, FILE *stream)
+{
+    char *text = cgm_config_text(comm, run->config, false);
+    char *rest = text;
+    /* The lines of the options that decide what is computed, in the words of the config. */
+    static const char *const shown[] = {"lengthscale", "method",   "condition",
+                                        "inv_temp",    "patience", "seed"};
+    for (char *line = rest != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        size_t length = strcspn(line, " ");
+        for (size_t k = 0; k < sizeof shown / sizeof shown[0]; k++) {
+            if (strlen(shown[k]) == length && strncmp(line, shown[k], length) == 0) {
+                print_line(stream, shown[k], line + length + strspn(line + length, " ="));
+            }
+        }
+    }
+    free(text);
+}
+
+void cgm_report_header(cgm_comm *comm, const cgm_run *run, FILE *stream)
+{
+    int64_t hosts = comm->node_rank == 0;
+    cgm_comm_sum(comm, &hosts, 1);
+    if (comm->rank != 0) {
+        return;
+    }
+    fprintf(stream, "cgm %s (%s)\n", cgm_version(), cgm_git_revision());
+    print_line(stream, "started", run->started);
+    print_line(stream, "command", run->command);
+    fprintf(stream, "%-*s%d on %lld host%s, the first on ", LABEL_COLUMNS, "ranks", comm->size,
+            (long long)hosts, hosts == 1 ? "" : "s");
+    print_cut(stream, comm->host, 50);
+    fputc('\n', stream);
+    print_input(run, stream);
+    print_options(comm, run, stream);
+    fputc('\n', stream);
+    fflush(stream);
+}
+
+/* ---- after the work ---- */
+
+/* The parties that a table shows: all, or those of the largest and of the smallest φ. */
+typedef struct shown_parties {
+    int64_t count;
+    int64_t party[ROWS_MAX];
+    /* v at the end of the reward; NaN-free, so that ranks can merge it by maximum */
+    double value[ROWS_MAX][BETAS_MAX];
+} shown_parties;
+
+/* Keeps the count parties of the largest sign·φ in descending order, of equal ones the first. */
+static void keep_largest(const double *phi, double sign, int64_t party, int64_t *kept,
+                         int64_t *count, int64_t most)
+{
+    int64_t place = *count;
+    while (place > 0 && sign * phi[party] > sign * phi[kept[place - 1]]) {
+        place--;
+    }
+    if (place == most) {
+        return;
+    }
+    int64_t last = *count < most ? (*count)++ : most - 1;
+    memmove(&kept[place + 1], &kept[place], (size_t)(last - place) * sizeof *kept);
+    kept[place] = party;
+}
+
+static void choose_shown(const cgm_run *run, shown_parties *shown)
+{
+    const int64_t n = run->shard.n_parties;
+    shown->count = n < ROWS_MAX ? n : ROWS_MAX;
+    for (int64_t i = 0; i < shown->count; i++) {
+        shown->party[i] = i;
+    }
+    if (n <= ROWS_MAX) {
+        return;
+    }
+    int64_t large = 0;
+    int64_t small = 0;
+    int64_t smallest[ROWS_MAX / 2];
+    for (int64_t i = 0; i < n; i++) {
+        keep_largest(run->shapley.phi, 1.0, i, shown->party, &large, ROWS_MAX / 2);
+        keep_largest(run->shapley.phi, -1.0, i, smallest, &small, ROWS_MAX / 2);
+    }
+    for (int64_t k = 0; k < ROWS_MAX / 2; k++) {
+        shown->party[ROWS_MAX - 1 - k] = smallest[k];
+    }
+}
+
+static int64_t n_shown_betas(const cgm_run *run)
+{
+    return run->sampling.n_sets < BETAS_MAX ? run->sampling.n_sets : BETAS_MAX;
+}
+
+/* Values along a reward are kept by the rank that drew it: the last one goes to all. */
+static void gather_values(cgm_comm *comm, const cgm_run *run, shown_parties *shown)
+{
+    const int64_t first = run->shard.first_party[comm->rank];
+    const int64_t end = run->shard.first_party[comm->rank + 1];
+    for (int64_t k = 0; k < shown->count; k++) {
+        int64_t i = shown->party[k];
+        for (int64_t b = 0; b < BETAS_MAX; b++) {
+            shown->value[k][b] = -INFINITY;
+            if (b >= n_shown_betas(run) || i < first || i >= end) {
+                continue;
+            }
+            const cgm_reward_set *set = &run->sampling.sets[b];
+            int64_t last = set->offsets[i + 1] - 1;
+            shown->value[k][b] = last >= set->offsets[i] ? set->values[last - set->offsets[first]]
+                                                         : set->start_value[i];
+        }
+    }
+    cgm_comm_max(comm, &shown->value[0][0], shown->count * BETAS_MAX);
+}
+
+static void print_summary(const cgm_run *run, FILE *stream)
+{
+    const cgm_shapley *shapley = &run->shapley;
+    const cgm_reward *reward = &run->reward;
+    const cgm_lengthscale *chosen = &run->lengthscale;
+    fprintf(stream, "%-*s%.10g, ", LABEL_COLUMNS, "lengthscale", chosen->value);
+    if (chosen->rule == CGM_LENGTHSCALE_GIVEN) {
+        fputs("given\n", stream);
+    } else {
+        fprintf(stream, "%s, %lld passes over the points\n",
+                chosen->always_valid ? "the lower bound, as no smaller one makes a value negative"
+                                     : "above it no party's own value is negative",
+                (long long)chosen->passes);
+    }
+    fprintf(stream, "%-*s%s of %lld %s, error at most %.1e, efficiency gap %.1e\n", LABEL_COLUMNS,
+            "Shapley",
+            shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumeration" : "quadrature",
+            (long long)shapley->nodes,
+            shapley->method == CGM_SHAPLEY_ENUMERATE ? "coalitions" : "nodes",
+            shapley->error_estimate, shapley->efficiency_gap);
+    fprintf(stream, "%-*s%s, %s", LABEL_COLUMNS, "reward",
+            cgm_reward_condition_name(reward->condition), cgm_reward_status_name(reward->status));
+    if (reward->status == CGM_REWARD_OPTIMAL) {
+        fprintf(stream, ": v* = %.10g, rho = %.10g", reward->v_star, reward->rho);
+    }
+    fputc('\n', stream);
+    if (reward->binding[0] != '\0') {
+        print_wrapped(stream, "", reward->binding);
+    }
+}
+
+static void print_subset_note(const cgm_run *run, int64_t shown, FILE *stream)
+{
+    if (shown < run->shard.n_parties) {
+        fprintf(stream,
+                "(%lld of %lld parties: the %d of the largest and the %d of the smallest phi; all "
+                "are in the output)\n",
+                (long long)shown, (long long)run->shard.n_parties, ROWS_MAX / 2, ROWS_MAX / 2);
+    }
+}
+
+static void print_parties(const cgm_run *run, const shown_parties *shown, FILE *stream)
+{
+    fprintf(stream, "\n%-*s %11s %12s %12s %12s %9s %12s\n", NAME_COLUMNS, "party", "points", "v",
+            "ceiling", "phi", "alpha", "r");
+    for (int64_t k = 0; k < shown->count; k++) {
+        int64_t i = shown->party[k];
+        print_name(stream, run->shard.names[i]);
+        fprintf(stream, " %11lld %12.6g %12.6g %12.6g %9.6f %12.6g\n",
+                (long long)run->shard.party_points[i], run->values.single[i],
+                run->values.ceiling[i], run->shapley.phi[i], run->shapley.alpha[i],
+                run->reward.r[i]);
+    }
+    print_subset_note(run, shown->count, stream);
+}
+
+/* Name, then for each β the number of synthetic points and v with them. */
+static void print_rewards(const cgm_run *run, const shown_parties *shown, FILE *stream)
+{
+    const int64_t n_betas = n_shown_betas(run);
+    bool short_of_target = false;
+    fprintf(stream, "\n%-*s", NAME_COLUMNS, "synthetic points");
+    for (int64_t b = 0; b < n_betas; b++) {
+        char heading[32];
+        snprintf(heading, sizeof heading, "beta %g", run->sampling.sets[b].inv_temp);
+        fprintf(stream, " %18s", heading);
+    }
+    fprintf(stream, "\n%-*s", NAME_COLUMNS, "party");
+    for (int64_t b = 0; b < n_betas; b++) {
+        fprintf(stream, " %7s %10s", "number", "v ");
+    }
+    fputc('\n', stream);
+    for (int64_t k = 0; k < shown->count; k++) {
+        int64_t i = shown->party[k];
+        print_name(stream, run->shard.names[i]);
+        for (int64_t b = 0; b < n_betas; b++) {
+            const cgm_reward_set *set = &run->sampling.sets[b];
+            bool reached = set->reached[i] != 0;
+            short_of_target = short_of_target || !reached;
+            fprintf(stream, " %7lld %9.5g%c", (long long)(set->offsets[i + 1] - set->offsets[i]),
+                    shown->value[k][b], reached ? ' ' : '*');
+        }
+        fputc('\n', stream);
+    }
+    if (short_of_target) {
+        fputs("* target r not reached: the reward ends at the largest v found\n", stream);
+    }
+    print_subset_note(run, shown->count, stream);
+    if (n_betas < run->sampling.n_sets) {
+        fprintf(stream, "(the first %lld of %lld values of beta; all are in the output)\n",
+                (long long)n_betas, (long long)run->sampling.n_sets);
+    }
+}
+
+static void print_timings(const cgm_timer *timer, FILE *stream)
+{
+    double total = 0.0;
+    for (int64_t k = 0; k < timer->n_stages; k++) {
+        total += timer->stages[k].max;
+    }
+    fprintf(stream, "\n%-14s %9s %9s %9s %7s %6s %12s %9s %9s\n", "stage", "min s", "mean s",
+            "max s", "slowest", "share", "evaluations", "sent MB", "peak MB");
+    for (int64_t k = 0; k < timer->n_stages; k++) {
+        const cgm_stage_time *stage = &timer->stages[k];
+        fprintf(stream, "%-14s %9.3f %9.3f %9.3f %7lld %5.1f%% %12.4g %9.4g %9.4g\n", stage->name,
+                stage->min, stage->mean, stage->max, (long long)stage->slowest_rank,
+                total > 0.0 ? 100.0 * stage->max / total : 0.0,
+                (double)stage->total_work.kernel_evaluations,
+                1e-6 * (double)stage->total_work.bytes_sent,
+                1e-6 * (double)stage->largest_peak_memory);
+    }
+    fprintf(stream, "%-14s %9s %9s %9.3f\n\n", "total", "", "", total);
+}
+
+void cgm_report_results(cgm_comm *comm, const cgm_run *run, FILE *stream)
+{
+    shown_parties shown;
+    choose_shown(run, &shown);
+    gather_values(comm, run, &shown);
+    if (comm->rank != 0) {
+        return;
+    }
+    print_summary(run, stream);
+    print_parties(run, &shown, stream);
+    print_rewards(run, &shown, stream);
+    print_timings(&run->timer, stream);
+    print_line(stream, "results", run->config->output_file);
+    fflush(stream);
+}

@@ -1,0 +1,201 @@
+/* Kernel sums, values, Shapley values and rewards against the authors' own numbers. */
+// timeout: 240
+// slow: yes
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+#include "cgm/coalition.h"
+#include "cgm/reward_lp.h"
+#include "cgm/shapley.h"
+#include "cgm/tolerance.h"
+#include "harness.h"
+
+/* actual against /output/<name>. */
+static void compare(cgm_comm *comm, const test_case *golden, const char *name, const double *actual,
+                    int64_t count, double relative, double absolute)
+{
+    char path[256];
+    snprintf(path, sizeof path, "/output/%s", name);
+    double *expected = case_read(comm, golden, path, NULL);
+    assert_close_array(comm, actual, expected, count, relative, absolute);
+    free(expected);
+}
+
+static void compare_sums(cgm_comm *comm, const test_case *golden)
+{
+    const cgm_kernel_sums *sums = &golden->sums;
+    const int64_t n = sums->n_parties;
+    const double relative = CGM_TEST_SUMS_RELATIVE;
+    const double absolute = CGM_TEST_SUMS_ABSOLUTE;
+    compare(comm, golden, "blocks/S", sums->party_sums, n * n, relative, absolute);
+    compare(comm, golden, "blocks/T", sums->reference_sums, n, relative, absolute);
+    compare(comm, golden, "blocks/DC", sums->party_candidate_sums, n, relative, absolute);
+    compare(comm, golden, "blocks/CC", &sums->candidate_sum, 1, relative, absolute);
+    compare(comm, golden, "blocks/kTG", sums->candidate_sums, sums->n_candidates, relative,
+            absolute);
+}
+
+static void compare_rewards(cgm_comm *comm, const test_case *golden, const cgm_values *values,
+                            const cgm_shapley *shapley, cgm_reward_condition condition)
+{
+    const int64_t n = golden->sums.n_parties;
+    const char *group = condition == CGM_REWARD_STABLE ? "lp/stable" : "lp/all";
+    char name[64];
+    cgm_reward reward;
+    assert_all_ranks(comm, cgm_reward_solve(comm, golden->shard.names, &golden->sums, values,
+                                            shapley, condition, &reward) == CGM_OK);
+    snprintf(name, sizeof name, "%s/v_star", group);
+    compare(comm, golden, name, &reward.v_star, 1, 0.0, CGM_TEST_REWARD);
+    snprintf(name, sizeof name, "%s/rho", group);
+    compare(comm, golden, name, &reward.rho, 1, 0.0, CGM_TEST_REWARD);
+    snprintf(name, sizeof name, "%s/r", group);
+    compare(comm, golden, name, reward.r, n, 0.0, CGM_TEST_REWARD);
+    compare(comm, golden, "v_Ci", reward.stable, n, 0.0, CGM_TEST_VALUES);
+    assert_same_on_all_ranks(comm, reward.r, (size_t)n * sizeof(double));
+    cgm_reward_destroy(&reward);
+}
+
+static void check_case(cgm_comm *comm, const char *name)
+{
+    test_case golden;
+    cgm_values values;
+    cgm_shapley shapley;
+    case_open(comm, name, "/output/lengthscale", NULL, &golden);
+    case_sums(comm, &golden);
+    compare_sums(comm, &golden);
+    const int64_t n = golden.sums.n_parties;
+    assert_all_ranks(comm, cgm_values_compute(comm, &golden.sums, &values) == CGM_OK);
+    compare(comm, &golden, "v_i", values.single, n, 0.0, CGM_TEST_VALUES);
+    compare(comm, &golden, "v_max", values.ceiling, n, 0.0, CGM_TEST_VALUES);
+    compare(comm, &golden, "v_N", &values.grand, 1, 0.0, CGM_TEST_VALUES);
+    /* Rank 0 alone holds the coalitions. */
+    int64_t coalitions = comm->rank == 0 ? (int64_t)1 << n : 0;
+    compare(comm, &golden, "v", values.coalitions, coalitions, 0.0, CGM_TEST_VALUES);
+    const cgm_shapley_method methods[] = {CGM_SHAPLEY_QUADRATURE, CGM_SHAPLEY_ENUMERATE};
+    for (int k = 0; k < 2; k++) {
+        assert_all_ranks(comm, cgm_shapley_compute(comm, &golden.sums, &values, methods[k],
+                                                   CGM_TEST_QUADRATURE, &shapley) == CGM_OK);
+        compare(comm, &golden, "phi", shapley.phi, n, 0.0, CGM_TEST_VALUES);
+        compare(comm, &golden, "alpha", shapley.alpha, n, 0.0, CGM_TEST_VALUES);
+        assert_same_on_all_ranks(comm, shapley.phi, (size_t)n * sizeof(double));
+        if (methods[k] == CGM_SHAPLEY_ENUMERATE) {
+            compare_rewards(comm, &golden, &values, &shapley, CGM_REWARD_STABLE);
+            compare_rewards(comm, &golden, &values, &shapley, CGM_REWARD_INDIVIDUAL);
+        }
+        cgm_shapley_destroy(&shapley);
+    }
+    cgm_values_destroy(&values);
+    case_close(&golden);
+}
+
+static void test_tiny5(void **state)
+{
+    check_case(*state, "golden/tiny5.h5");
+}
+
+static void test_tiny5u(void **state)
+{
+    check_case(*state, "golden/tiny5u.h5");
+}
+
+static void test_small5f(void **state)
+{
+    check_case(*state, "golden/small5f.h5");
+}
+
+static void test_small5fu(void **state)
+{
+    check_case(*state, "golden/small5fu.h5");
+}
+
+static void test_paper5(void **state)
+{
+    check_case(*state, "golden/paper5.h5");
+}
+
+/* small5's stable program has no solution: party 2's coalition is worth more than the pool can give
+ * it. The error names that party, on every rank. */
+static void test_infeasible_program_names_the_pair(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case golden;
+    cgm_values values;
+    cgm_shapley shapley;
+    cgm_reward reward;
+    case_open(comm, "golden/small5.h5", "/output/lengthscale", NULL, &golden);
+    case_sums(comm, &golden);
+    assert_all_ranks(comm, cgm_values_compute(comm, &golden.sums, &values) == CGM_OK);
+    assert_all_ranks(comm, cgm_shapley_compute(comm, &golden.sums, &values, CGM_SHAPLEY_AUTO,
+                                               CGM_TEST_QUADRATURE, &shapley) == CGM_OK);
+    assert_all_ranks(comm, cgm_reward_solve(comm, golden.shard.names, &golden.sums, &values,
+                                            &shapley, CGM_REWARD_STABLE, &reward) == CGM_ERR_LP);
+    const char *message = comm->error.message;
+    assert_all_ranks(comm,
+                     strstr(message, "party '2' can be raised to at most 0.51753667") != NULL);
+    assert_all_ranks(comm, strstr(message, "party '2' must get at least 0.51761979") != NULL);
+    comm->error = (cgm_error){0};
+    cgm_reward_destroy(&reward);
+    compare_rewards(comm, &golden, &values, &shapley, CGM_REWARD_INDIVIDUAL);
+    cgm_shapley_destroy(&shapley);
+    cgm_values_destroy(&values);
+    case_close(&golden);
+}
+
+/* α of real data at a given lengthscale, computed independently in double precision. */
+static void check_real(cgm_comm *comm, const char *name)
+{
+    test_case golden;
+    cgm_values values;
+    cgm_shapley shapley;
+    case_open(comm, name, "/", "expected_lengthscale", &golden);
+    case_sums(comm, &golden);
+    assert_all_ranks(comm, cgm_values_compute(comm, &golden.sums, &values) == CGM_OK);
+    assert_all_ranks(comm, cgm_shapley_compute(comm, &golden.sums, &values, CGM_SHAPLEY_AUTO,
+                                               CGM_TEST_QUADRATURE, &shapley) == CGM_OK);
+    double *expected = case_read(comm, &golden, "/", "expected_alpha");
+    assert_close_array(comm, shapley.alpha, expected, golden.sums.n_parties, 0.0,
+                       CGM_TEST_REAL_ALPHA);
+    free(expected);
+    cgm_shapley_destroy(&shapley);
+    cgm_values_destroy(&values);
+    case_close(&golden);
+}
+
+static void test_lendingclub_equaldisjoint(void **state)
+{
+    check_real(*state, "data/lendingclub_grade_equaldisjoint.h5");
+}
+
+static void test_lendingclub_unequal(void **state)
+{
+    check_real(*state, "data/lendingclub_grade_unequal.h5");
+}
+
+static void test_fashion_equaldisjoint_small(void **state)
+{
+    check_real(*state, "data/fashion_pca8_equaldisjoint_small.h5");
+}
+
+static void test_fashion_unequal_small(void **state)
+{
+    check_real(*state, "data/fashion_pca8_unequal_small.h5");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tiny5),
+        cmocka_unit_test(test_tiny5u),
+        cmocka_unit_test(test_small5f),
+        cmocka_unit_test(test_small5fu),
+        cmocka_unit_test(test_paper5),
+        cmocka_unit_test(test_infeasible_program_names_the_pair),
+        cmocka_unit_test(test_lendingclub_equaldisjoint),
+        cmocka_unit_test(test_lendingclub_unequal),
+        cmocka_unit_test(test_fashion_equaldisjoint_small),
+        cmocka_unit_test(test_fashion_unequal_small),
+    };
+    return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}

@@ -1,0 +1,260 @@
+/* The reward program: by hand, against an exhaustive search over its vertices, and in its corners.
+ */
+// timeout: 120
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgm/reward_lp.h"
+#include "cgm/rng.h"
+#include "cgm/tolerance.h"
+#include "harness.h"
+
+enum { PARTIES_MAX = 6, RANDOM_PROGRAMS = 1000 };
+
+/* A program given by its numbers alone: under `individual` nothing else enters. */
+typedef struct program {
+    int64_t n_parties;
+    double alpha[PARTIES_MAX];
+    double ceiling[PARTIES_MAX];
+    double single[PARTIES_MAX];
+    int64_t tie[PARTIES_MAX];
+    int64_t sizes[PARTIES_MAX];
+    double party_sums[PARTIES_MAX * PARTIES_MAX];
+    double reference_sums[PARTIES_MAX];
+} program;
+
+static char *const names[] = {"a", "b", "c", "d", "e", "f"};
+
+static cgm_status solve(cgm_comm *comm, program *p, cgm_reward *reward)
+{
+    cgm_kernel_sums sums = {.n_parties = p->n_parties,
+                            .n_reference = 10,
+                            .party_points = p->sizes,
+                            .party_sums = p->party_sums,
+                            .reference_sums = p->reference_sums};
+    cgm_values values = {.single = p->single, .ceiling = p->ceiling};
+    cgm_shapley shapley = {.alpha = p->alpha, .tie = p->tie};
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        p->sizes[i] = 1;
+        p->tie[i] = 0;
+        for (int64_t j = 0; j < p->n_parties; j++) {
+            p->tie[i] += p->alpha[j] < p->alpha[i];
+        }
+    }
+    return cgm_reward_solve(comm, names, &sums, &values, &shapley, CGM_REWARD_INDIVIDUAL, reward);
+}
+
+/* α = 1, ½; ceilings .5, .5; lower .1, .35: v* = .5 and .5·½^ρ ≥ .35. */
+static void test_by_hand(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 2, .alpha = {1.0, 0.5}, .ceiling = {0.5, 0.5}, .single = {0.1, 0.35}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    const double expected[] = {0.5, 0.35};
+    assert_close(comm, reward.v_star, 0.5, 0.0, CGM_TEST_REWARD);
+    assert_close(comm, reward.rho, log(0.5 / 0.35) / log(2.0), 0.0, CGM_TEST_REWARD);
+    assert_close_array(comm, reward.r, expected, 2, 0.0, CGM_TEST_REWARD);
+    assert_all_ranks(comm, strstr(reward.binding, "'a' can be raised to at most 0.5") != NULL &&
+                               strstr(reward.binding, "'b' must get at least 0.35") != NULL);
+    assert_same_on_all_ranks(comm, reward.r, 2 * sizeof(double));
+    cgm_reward_destroy(&reward);
+}
+
+static void test_full_fairness(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 2, .alpha = {0.5, 1.0}, .ceiling = {0.6, 0.4}, .single = {0.1, 0.1}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    const double expected[] = {0.2, 0.4};
+    assert_close(comm, reward.rho, 1.0, 0.0, CGM_TEST_REWARD);
+    assert_close_array(comm, reward.r, expected, 2, 0.0, CGM_TEST_REWARD);
+    cgm_reward_destroy(&reward);
+}
+
+/* A party whose φ counts as zero keeps its own value; the other two tie. */
+static void test_zero_and_tied(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 3,
+                 .alpha = {1.0, 0.0, 1.0},
+                 .ceiling = {0.5, 0.9, 0.45},
+                 .single = {0.1, 0.05, 0.2}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    const double expected[] = {0.45, 0.05, 0.45};
+    assert_close_array(comm, reward.r, expected, 3, 0.0, CGM_TEST_REWARD);
+    assert_close(comm, reward.rho, 1.0, 0.0, CGM_TEST_REWARD);
+    assert_all_ranks(comm, reward.r[0] == reward.r[2] && reward.status == CGM_REWARD_OPTIMAL);
+    cgm_reward_destroy(&reward);
+}
+
+static void test_no_contribution(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 2, .ceiling = {0.5, 0.5}, .single = {0.1, 0.2}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_all_ranks(comm, reward.status == CGM_REWARD_NO_CONTRIBUTION);
+    assert_all_ranks(comm, isnan(reward.v_star) && isnan(reward.rho));
+    assert_close_array(comm, reward.r, p.single, 2, 0.0, 0.0);
+    cgm_reward_destroy(&reward);
+}
+
+static void test_one_party(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 1, .alpha = {1.0}, .ceiling = {0.7}, .single = {0.6}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_close(comm, reward.rho, 1.0, 0.0, CGM_TEST_REWARD);
+    assert_close(comm, reward.v_star, 0.7, 0.0, CGM_TEST_REWARD);
+    cgm_reward_destroy(&reward);
+}
+
+/* `b` must get .5, which needs v* ≥ .5, while `a`, whose share is larger, cannot be raised above
+ * .4. */
+static void test_conflict_is_named(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 3,
+                 .alpha = {1.0, 0.5, 0.7},
+                 .ceiling = {0.4, 0.6, 0.6},
+                 .single = {0.1, 0.5, 0.1}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_ERR_LP);
+    const char *message = comm->error.message;
+    assert_all_ranks(comm, strstr(message, "'a' can be raised to at most 0.4") != NULL);
+    assert_all_ranks(comm, strstr(message, "'b' must get at least 0.5") != NULL);
+    comm->error = (cgm_error){0};
+    cgm_reward_destroy(&reward);
+}
+
+/* Largest log v* at a given ρ; −∞ where no log v* satisfies all rows. */
+static double best_at(const program *p, double rho)
+{
+    double low = -INFINITY;
+    double high = INFINITY;
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        const double share = rho * log(p->alpha[i]);
+        high = fmin(high, log(p->ceiling[i]) - share);
+        low = fmax(low, log(fmax(p->single[i], CGM_VALUE_FLOOR)) - share);
+    }
+    return low <= high + 1e-13 ? high : -INFINITY;
+}
+
+/* The optimum lies at a ρ where two rows meet, or at 0 or 1. */
+static bool search_vertices(const program *p, double *log_v_star, double *rho)
+{
+    double line_value[2 * PARTIES_MAX];
+    double line_slope[2 * PARTIES_MAX];
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        line_value[2 * i] = log(p->ceiling[i]);
+        line_value[2 * i + 1] = log(fmax(p->single[i], CGM_VALUE_FLOOR));
+        line_slope[2 * i] = line_slope[2 * i + 1] = log(p->alpha[i]);
+    }
+    *log_v_star = best_at(p, 0.0);
+    *rho = 0.0;
+    for (int64_t a = 0; a < 2 * p->n_parties; a++) {
+        for (int64_t b = 0; b <= 2 * p->n_parties; b++) {
+            double at = 1.0;
+            if (b < 2 * p->n_parties) {
+                at = (line_value[a] - line_value[b]) / (line_slope[a] - line_slope[b]);
+            }
+            if (!(at >= 0.0 && at <= 1.0)) {
+                continue;
+            }
+            const double value = best_at(p, at);
+            if (value > *log_v_star + 1e-13 || (value > *log_v_star - 1e-13 && at > *rho)) {
+                *log_v_star = value;
+                *rho = at;
+            }
+        }
+    }
+    return *log_v_star > -INFINITY;
+}
+
+static void make_random(uint64_t k, program *p)
+{
+    const cgm_rng rng = {11, k, CGM_RNG_SIMULATE};
+    *p = (program){0};
+    uint64_t words[4];
+    cgm_rng_words(&rng, 99, 0, 0, words);
+    p->n_parties = 2 + (int64_t)(words[0] % (PARTIES_MAX - 1));
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        cgm_rng_words(&rng, (uint64_t)i, 0, 0, words);
+        p->alpha[i] = i == 0 ? 1.0 : 0.02 + 0.97 * cgm_rng_uniform(words[0]);
+        p->ceiling[i] = 0.45 + 0.1 * cgm_rng_uniform(words[1]);
+        p->single[i] = p->ceiling[i] * pow(cgm_rng_uniform(words[2]), 0.3) - 0.02;
+    }
+}
+
+static void test_random_programs(void **state)
+{
+    cgm_comm *comm = *state;
+    int64_t feasible = 0;
+    for (uint64_t k = 0; k < RANDOM_PROGRAMS; k++) {
+        program p;
+        cgm_reward reward;
+        double log_v_star;
+        double rho;
+        make_random(k, &p);
+        const bool expected = search_vertices(&p, &log_v_star, &rho);
+        const cgm_status status = solve(comm, &p, &reward);
+        assert_all_ranks(comm, status == (expected ? CGM_OK : CGM_ERR_LP));
+        if (expected) {
+            feasible++;
+            assert_close(comm, reward.v_star, exp(log_v_star), 0.0, CGM_TEST_REWARD);
+            assert_close(comm, reward.rho, rho, 0.0, CGM_TEST_REWARD);
+        }
+        comm->error = (cgm_error){0};
+        cgm_reward_destroy(&reward);
+    }
+    /* Both outcomes occur often enough to mean something. */
+    assert_all_ranks(comm, feasible > RANDOM_PROGRAMS / 10 &&
+                               feasible < RANDOM_PROGRAMS - RANDOM_PROGRAMS / 10);
+}
+
+/* v(P_i) of `stable` by hand: two parties that share nothing, S = I, t = (6, 7), n = 10. */
+static void test_stable_bound(void **state)
+{
+    cgm_comm *comm = *state;
+    const int64_t sizes[] = {1, 1};
+    double party_sums[] = {1.0, 0.0, 0.0, 1.0};
+    double reference_sums[] = {6.0, 7.0};
+    double single[] = {0.2, 0.4};
+    double ceiling[] = {0.9, 0.9};
+    double alpha[] = {0.5, 1.0};
+    int64_t tie[] = {0, 1};
+    cgm_kernel_sums sums = {.n_parties = 2,
+                            .n_reference = 10,
+                            .party_points = sizes,
+                            .party_sums = party_sums,
+                            .reference_sums = reference_sums};
+    cgm_values values = {.single = single, .ceiling = ceiling};
+    cgm_shapley shapley = {.alpha = alpha, .tie = tie};
+    cgm_reward reward;
+    assert_all_ranks(comm, cgm_reward_solve(comm, names, &sums, &values, &shapley,
+                                            CGM_REWARD_STABLE, &reward) == CGM_OK);
+    /* v({a}) = 2·6/10 − 1 = .2; v({a, b}) = 2·13/20 − 2/4 = .8. */
+    const double stable[] = {0.2, 0.8};
+    assert_close_array(comm, reward.stable, stable, 2, 0.0, CGM_TEST_VALUES);
+    assert_close_array(comm, reward.lower, stable, 2, 0.0, CGM_TEST_VALUES);
+    /* v* = .9 at ρ with .9·½^ρ ≥ .2, so ρ = 1. */
+    assert_close(comm, reward.r[0], 0.45, 0.0, CGM_TEST_REWARD);
+    assert_close(comm, reward.r[1], 0.9, 0.0, CGM_TEST_REWARD);
+    cgm_reward_destroy(&reward);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_by_hand),         cmocka_unit_test(test_full_fairness),
+        cmocka_unit_test(test_zero_and_tied),   cmocka_unit_test(test_no_contribution),
+        cmocka_unit_test(test_one_party),       cmocka_unit_test(test_conflict_is_named),
+        cmocka_unit_test(test_random_programs), cmocka_unit_test(test_stable_bound),
+    };
+    return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}

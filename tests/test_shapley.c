@@ -1,0 +1,288 @@
+/* Shapley values: enumeration against hand values, quadrature against enumeration and the closed
+ * form, and the axioms. */
+// timeout: 180
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgm/shapley.h"
+#include "cgm/tolerance.h"
+#include "games.h"
+#include "harness.h"
+
+enum { LARGEST_ENUMERATED = 16 };
+
+static cgm_shapley solve(cgm_comm *comm, const test_game *game, cgm_shapley_method method)
+{
+    cgm_shapley shapley;
+    assert_all_ranks(comm, cgm_shapley_compute(comm, &game->sums, &game->values, method, 1e-12,
+                                               &shapley) == CGM_OK);
+    return shapley;
+}
+
+static double largest_magnitude(const double *values, int64_t count)
+{
+    double largest = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+        largest = fmax(largest, fabs(values[i]));
+    }
+    return largest;
+}
+
+/* The quadrature against known values: within the tolerance and within its own error estimate, and
+ * efficient. */
+static void check_against(cgm_comm *comm, const test_game *game, const double *expected)
+{
+    const int64_t n = game->sums.n_parties;
+    cgm_shapley shapley = solve(comm, game, CGM_SHAPLEY_QUADRATURE);
+    const double largest = largest_magnitude(expected, n);
+    double error = 0.0;
+    double magnitude = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        error = fmax(error, fabs(shapley.phi[i] - expected[i]));
+        magnitude += fabs(shapley.phi[i]);
+    }
+    assert_all_ranks(comm, shapley.method == CGM_SHAPLEY_QUADRATURE);
+    assert_close_array(comm, shapley.phi, expected, n, 0.0, CGM_TEST_QUADRATURE * largest);
+    assert_all_ranks(comm, error <= shapley.error_estimate);
+    assert_all_ranks(comm, shapley.error_estimate <= CGM_TEST_QUADRATURE * largest);
+    assert_all_ranks(comm, shapley.efficiency_gap <= CGM_EFFICIENCY * magnitude);
+    assert_same_on_all_ranks(comm, shapley.phi, (size_t)n * sizeof(double));
+    cgm_shapley_destroy(&shapley);
+}
+
+static void test_two_parties_by_hand(void **state)
+{
+    cgm_comm *comm = *state;
+    test_game game;
+    game_create(comm, 2, (int64_t[]){3, 5}, 1, &game);
+    cgm_shapley shapley = solve(comm, &game, CGM_SHAPLEY_ENUMERATE);
+    const double *v = game.values.single;
+    const double grand = game.values.grand;
+    const double expected[] = {0.5 * (v[0] + grand - v[1]), 0.5 * (v[1] + grand - v[0])};
+    assert_close_array(comm, shapley.phi, expected, 2, 0.0, CGM_TEST_VALUES);
+    cgm_shapley_destroy(&shapley);
+    game_destroy(&game);
+}
+
+static void test_one_party_gets_everything(void **state)
+{
+    cgm_comm *comm = *state;
+    test_game game;
+    game_create(comm, 1, (int64_t[]){4}, 1, &game);
+    const cgm_shapley_method methods[] = {CGM_SHAPLEY_ENUMERATE, CGM_SHAPLEY_QUADRATURE};
+    for (int k = 0; k < 2; k++) {
+        cgm_shapley shapley = solve(comm, &game, methods[k]);
+        assert_all_ranks(comm, shapley.phi[0] == game.values.grand && shapley.alpha[0] == 1.0);
+        cgm_shapley_destroy(&shapley);
+    }
+    game_destroy(&game);
+}
+
+/* v of every coalition that is not the party's alone, by the definition. */
+static void test_coalitions_by_definition(void **state)
+{
+    cgm_comm *comm = *state;
+    test_game game;
+    int64_t sizes[7];
+    game_mixed_sizes(7, 1e6, 5, sizes);
+    game_create(comm, 7, sizes, 5, &game);
+    for (int mask = 0; mask < 1 << 7 && comm->rank == 0; mask++) {
+        bool member[7];
+        for (int i = 0; i < 7; i++) {
+            member[i] = (mask >> i & 1) != 0;
+        }
+        double expected = cgm_coalition_value(&game.sums, member);
+        assert_true(fabs(game.values.coalitions[mask] - expected) <= CGM_TEST_VALUES);
+    }
+    game_destroy(&game);
+}
+
+static void test_quadrature_against_enumeration(void **state)
+{
+    cgm_comm *comm = *state;
+    const double largest_sizes[] = {1.0, 10.0, 1e3, 1e6};
+    for (int64_t n = 2; n <= LARGEST_ENUMERATED; n++) {
+        for (int k = 0; k < 4; k++) {
+            test_game game;
+            int64_t sizes[LARGEST_ENUMERATED];
+            game_mixed_sizes(n, largest_sizes[k], (uint64_t)(10 * n + k), sizes);
+            game_create(comm, n, sizes, (uint64_t)(n + k), &game);
+            cgm_shapley exact = solve(comm, &game, CGM_SHAPLEY_ENUMERATE);
+            check_against(comm, &game, exact.phi);
+            cgm_shapley_destroy(&exact);
+            game_destroy(&game);
+        }
+    }
+}
+
+/* MATH.md §4c: parties of equal size. */
+static void closed_form(const cgm_kernel_sums *sums, double *phi)
+{
+    const int64_t n = sums->n_parties;
+    const long double m = sums->party_points[0];
+    const long double reference = sums->n_reference;
+    long double sum_t = 0.0L;
+    long double trace = 0.0L;
+    long double total = 0.0L;
+    for (int64_t i = 0; i < n; i++) {
+        sum_t += sums->reference_sums[i];
+        trace += sums->party_sums[i * n + i];
+        for (int64_t j = 0; j < n; j++) {
+            total += sums->party_sums[i * n + j];
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const long double t = sums->reference_sums[i];
+        const long double s = sums->party_sums[i * n + i];
+        long double row = 0.0L;
+        long double sum = 0.0L;
+        for (int64_t j = 0; j < n; j++) {
+            row += sums->party_sums[i * n + j];
+        }
+        for (int64_t c = 0; c < n; c++) {
+            const long double one = (long double)c / (long double)(n - 1);
+            const long double two = c < 2 ? 0.0L
+                                          : (long double)c * (long double)(c - 1) /
+                                                ((long double)(n - 1) * (long double)(n - 2));
+            const long double linear = one * (sum_t - t);
+            const long double cross = one * (row - s);
+            const long double square =
+                one * (trace - s) + two * (total - 2.0L * row + s - (trace - s));
+            const long double k = (long double)(c + 1);
+            sum += 2.0L * (t + linear) / (reference * m * k) -
+                   (s + 2.0L * cross + square) / (m * k * m * k);
+            if (c > 0) {
+                const long double mc = m * (long double)c;
+                sum -= 2.0L * linear / (reference * mc) - square / (mc * mc);
+            }
+        }
+        phi[i] = (double)(sum / (long double)n);
+    }
+}
+
+static void check_closed_form(cgm_comm *comm, int64_t n, int64_t size)
+{
+    test_game game;
+    int64_t *sizes = malloc((size_t)n * sizeof *sizes);
+    double *expected = malloc((size_t)n * sizeof *expected);
+    assert_all_ranks(comm, sizes != NULL && expected != NULL);
+    for (int64_t i = 0; i < n; i++) {
+        sizes[i] = size;
+    }
+    game_create(comm, n, sizes, 3, &game);
+    closed_form(&game.sums, expected);
+    check_against(comm, &game, expected);
+    game_destroy(&game);
+    free(sizes);
+    free(expected);
+}
+
+static void test_quadrature_against_closed_form(void **state)
+{
+    check_closed_form(*state, 3, 10);
+    check_closed_form(*state, 100, 1);
+    check_closed_form(*state, 500, 10);
+    check_closed_form(*state, 2000, 57);
+}
+
+/* Parties that the game cannot tell apart get the same, and α ties. */
+static void test_symmetry_and_duplicates(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 30, COPY = 11, ORIGINAL = 4 };
+    test_game game;
+    int64_t sizes[N];
+    game_mixed_sizes(N, 1e4, 8, sizes);
+    sizes[COPY] = sizes[ORIGINAL];
+    game_create(comm, N, sizes, 8, &game);
+    cgm_kernel_sums *sums = &game.sums;
+    double *s = sums->party_sums;
+    for (int j = 0; j < N; j++) {
+        s[COPY * N + j] = s[ORIGINAL * N + j];
+    }
+    s[COPY * N + COPY] = s[ORIGINAL * N + ORIGINAL];
+    s[COPY * N + ORIGINAL] = s[ORIGINAL * N + ORIGINAL];
+    for (int j = 0; j < N; j++) {
+        s[j * N + COPY] = s[COPY * N + j];
+    }
+    sums->reference_sums[COPY] = sums->reference_sums[ORIGINAL];
+    cgm_values_destroy(&game.values);
+    assert_all_ranks(comm, cgm_values_compute(comm, sums, &game.values) == CGM_OK);
+    cgm_shapley shapley = solve(comm, &game, CGM_SHAPLEY_AUTO);
+    const double largest = largest_magnitude(shapley.phi, N);
+    assert_close(comm, shapley.phi[COPY], shapley.phi[ORIGINAL], 0.0,
+                 CGM_TEST_QUADRATURE * largest);
+    assert_all_ranks(comm, shapley.tie[COPY] == shapley.tie[ORIGINAL]);
+    assert_all_ranks(comm, shapley.alpha[COPY] == shapley.alpha[ORIGINAL]);
+    cgm_shapley_destroy(&shapley);
+    game_destroy(&game);
+}
+
+/* Relabelling the parties relabels the values. */
+static void test_order_does_not_matter(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 25 };
+    test_game game;
+    int64_t sizes[N];
+    game_mixed_sizes(N, 1e3, 9, sizes);
+    game_create(comm, N, sizes, 9, &game);
+    cgm_shapley straight = solve(comm, &game, CGM_SHAPLEY_AUTO);
+    double s[N * N];
+    double t[N];
+    for (int i = 0; i < N; i++) {
+        t[i] = game.sums.reference_sums[N - 1 - i];
+        for (int j = 0; j < N; j++) {
+            s[i * N + j] = game.sums.party_sums[(N - 1 - i) * N + N - 1 - j];
+        }
+    }
+    memcpy(game.sums.party_sums, s, sizeof s);
+    memcpy(game.sums.reference_sums, t, sizeof t);
+    for (int i = 0; i < N; i++) {
+        game.sizes[i] = sizes[N - 1 - i];
+    }
+    cgm_values_destroy(&game.values);
+    assert_all_ranks(comm, cgm_values_compute(comm, &game.sums, &game.values) == CGM_OK);
+    cgm_shapley reversed = solve(comm, &game, CGM_SHAPLEY_AUTO);
+    const double largest = largest_magnitude(straight.phi, N);
+    for (int i = 0; i < N; i++) {
+        assert_close(comm, reversed.phi[i], straight.phi[N - 1 - i], 0.0,
+                     CGM_TEST_QUADRATURE * largest);
+    }
+    cgm_shapley_destroy(&straight);
+    cgm_shapley_destroy(&reversed);
+    game_destroy(&game);
+}
+
+static void test_too_many_parties_to_enumerate(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = CGM_ENUMERATE_MAX + 1 };
+    test_game game;
+    int64_t sizes[N];
+    cgm_shapley shapley;
+    game_mixed_sizes(N, 10.0, 2, sizes);
+    game_create(comm, N, sizes, 2, &game);
+    assert_all_ranks(comm,
+                     cgm_shapley_compute(comm, &game.sums, &game.values, CGM_SHAPLEY_ENUMERATE,
+                                         1e-12, &shapley) == CGM_ERR_USAGE);
+    comm->error = (cgm_error){0};
+    cgm_shapley_destroy(&shapley);
+    game_destroy(&game);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_parties_by_hand),
+        cmocka_unit_test(test_one_party_gets_everything),
+        cmocka_unit_test(test_coalitions_by_definition),
+        cmocka_unit_test(test_quadrature_against_enumeration),
+        cmocka_unit_test(test_quadrature_against_closed_form),
+        cmocka_unit_test(test_symmetry_and_duplicates),
+        cmocka_unit_test(test_order_does_not_matter),
+        cmocka_unit_test(test_too_many_parties_to_enumerate),
+    };
+    return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}
