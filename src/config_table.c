@@ -161,7 +161,7 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
          "the joint data of all parties whose Shapley value does not exceed the party's"},
 
     {"sampling.inv_temp", "1", &inv_temp, CGM_NO_FIELD, NULL,
-     "a number >= 0 or inf, or a comma list, none twice",
+     "a comma list, each 0 .. inf, none twice",
      .help = "inverse temperature of the weighted sampling; 0: uniform; inf: greedy",
      .low_closed = true, .high = (double)INFINITY},
     {"sampling.patience", "0.1", &cgm_option_number, FIELD(patience), NULL, "a number > 0 and <= 1",

@@ -103,3 +103,90 @@ static memory count_memory(const cgm_comm *comm, const read_input *input)
                                (input->candidates.has_labels ? sizeof(int64_t) : 0.0)),
     };
 }
+
+static void print_evaluations(const evaluations *work, FILE *stream)
+{
+    fputs("\nkernel evaluations, all ranks together\n", stream);
+    fprintf(stream, "  %-44s %15.0f\n", "kernel sums", work->kernel_sums);
+    fprintf(stream, "  %-44s %15.0f\n", "one pass of the choice of the lengthscale",
+            work->lengthscale_pass);
+    fprintf(stream, "  %-44s %15.0f\n", "start of the sampling", work->sampling_start);
+    fprintf(stream, "  %-44s %15.0f\n", "one draw of one party", work->draw);
+}
+
+static void print_bytes(FILE *stream, const char *what, double bytes)
+{
+    fprintf(stream, "  %-44s %12.2f MB\n", what, 1e-6 * bytes);
+}
+
+static void print_memory(const cgm_comm *comm, const memory *need, FILE *stream)
+{
+    double rank =
+        need->points + need->packed + need->candidate_sums + need->party_sums + need->chain;
+    fputs("\nmemory of the rank that needs most, at most\n", stream);
+    print_bytes(stream, "its parties' points", need->points);
+    print_bytes(stream, "packed points", need->packed);
+    print_bytes(stream, "sums of the candidates", need->candidate_sums);
+    print_bytes(stream, "sums of the parties", need->party_sums);
+    print_bytes(stream, "sampling", need->chain);
+    print_bytes(stream, "together", rank);
+    print_bytes(stream, "coalitions, on rank 0 alone", need->coalitions);
+    fputs("memory of a node, shared by its ranks\n", stream);
+    print_bytes(stream, "candidates", need->shared_pool);
+    fprintf(stream, "  %-44s %12.2f MB\n", "together with the ranks of the first node",
+            1e-6 * (need->shared_pool + need->coalitions + comm->node_size * rank));
+}
+
+static void print_check(const cgm_comm *comm, const read_input *input, const char *options)
+{
+    const cgm_shard *shard = &input->shard;
+    const cgm_candidates *candidates = &input->candidates;
+    const evaluations work = count_evaluations(input);
+    const memory need = count_memory(comm, input);
+    printf("options\n\n%s\ninput\n", options);
+    printf("  %-44s %15lld\n", "parties", (long long)shard->n_parties);
+    printf("  %-44s %15lld\n", "points", (long long)shard->n_points);
+    printf("  %-44s %15lld\n", "features", (long long)shard->n_features);
+    printf("  %-44s %15lld\n", "candidates", (long long)candidates->n_points);
+    printf("  %-44s %15s\n", "labels of points", shard->has_labels ? "yes" : "no");
+    printf("  %-44s %15s\n", "labels of candidates", candidates->has_labels ? "yes" : "no");
+    printf("  %-44s %15d\n", "ranks", comm->size);
+    print_evaluations(&work, stdout);
+    print_memory(comm, &need, stdout);
+}
+
+static cgm_status read_all(cgm_comm *comm, const cgm_config *config, read_input *input)
+{
+    const char *pool =
+        config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
+    cgm_status status = cgm_shard_read(comm, config->input_parties, &input->shard);
+    if (status == CGM_OK) {
+        status = cgm_candidates_read(comm, pool, input->shard.n_features, &input->candidates);
+    }
+    if (status == CGM_OK) {
+        status = cgm_agree(
+            comm, cgm_layout_create(comm, &input->shard, &input->candidates, &input->layout));
+    }
+    return status;
+}
+
+cgm_status cgm_cost_check(cgm_comm *comm, const cgm_config *config)
+{
+    read_input input = {0};
+    cgm_status status = cgm_output_check(comm, config);
+    if (status == CGM_OK) {
+        status = read_all(comm, config, &input);
+    }
+    if (status == CGM_OK) {
+        char *options = cgm_config_text(comm, config, false);
+        if (options != NULL && comm->rank == 0) {
+            print_check(comm, &input, options);
+        }
+        status = cgm_agree(comm, options != NULL ? CGM_OK : CGM_ERR_MEMORY);
+        free(options);
+    }
+    cgm_layout_destroy(&input.layout);
+    cgm_candidates_destroy(&input.candidates);
+    cgm_shard_destroy(&input.shard);
+    return status;
+}

@@ -7,12 +7,8 @@
 #include <string.h>
 
 #include "cgm/h5.h"
+#include "cgm/result.h"
 #include "cgm/shard.h"
-
-/* Groups of a result lie two deep; a file whose links go round in a circle has no end. */
-enum { DEPTH_MAX = 16 };
-/* Elements of a dataset compared at a time. */
-enum { PIECE_ELEMENTS = 1 << 20 };
 
 /* The comparison of two files; it ends at the first difference. */
 typedef struct comparison {
@@ -22,30 +18,6 @@ typedef struct comparison {
     bool different;
     char line[CGM_MESSAGE_MAX]; /* the difference in words */
 } comparison;
-
-/* ---- what counts as a result ---- */
-
-static bool is_one_of(const char *name, const char *const *list)
-{
-    while (*list != NULL && strcmp(name, *list) != 0) {
-        list++;
-    }
-    return *list != NULL;
-}
-
-static bool is_result_attribute(const char *path, const char *name)
-{
-    static const char *const of_root[] = {"schema", "seed", "status", NULL};
-    if (strcmp(path, "/") == 0) {
-        return is_one_of(name, of_root);
-    }
-    return strcmp(path, "/kernel") != 0 || strcmp(name, "passes") != 0;
-}
-
-static bool is_result_object(const char *path)
-{
-    return strcmp(path, "/timings") != 0;
-}
 
 /* ---- the first difference in words ---- */
 
@@ -112,13 +84,6 @@ static cgm_status report_element(comparison *files, const char *path, const char
 
 /* ---- values ---- */
 
-static cgm_h5_type memory_type(cgm_h5_class type)
-{
-    return type == CGM_H5_FLOAT      ? CGM_H5_DOUBLE
-           : type == CGM_H5_UNSIGNED ? CGM_H5_UINT64
-                                     : CGM_H5_INT64;
-}
-
 /* Compares numbers as words, so that NaN equals the same NaN and 0 is not -0; true at a difference.
  */
 static bool compare_words(comparison *files, const char *path, const char *attribute,
@@ -142,7 +107,7 @@ static bool compare_words(comparison *files, const char *path, const char *attri
 static cgm_status compare_whole(comparison *files, const char *path, const char *attribute,
                                 const cgm_h5_info *info)
 {
-    cgm_h5_type type = memory_type(info->type_class);
+    cgm_h5_type type = cgm_result_type(info->type_class);
     uint64_t *a = cgm_h5_read(&files->a, path, attribute, type, NULL);
     uint64_t *b = cgm_h5_read(&files->b, path, attribute, type, NULL);
     cgm_status status = a != NULL && b != NULL ? CGM_OK : files->comm->error.status;
@@ -161,8 +126,8 @@ static cgm_status compare_rows(comparison *files, const char *path, const cgm_h5
         return CGM_OK;
     }
     const int64_t row = info->count / info->dims[0];
-    const int64_t piece = row < PIECE_ELEMENTS ? PIECE_ELEMENTS / row : 1;
-    const cgm_h5_type type = memory_type(info->type_class);
+    const int64_t piece = row < CGM_RESULT_PIECE ? CGM_RESULT_PIECE / row : 1;
+    const cgm_h5_type type = cgm_result_type(info->type_class);
     uint64_t *a = cgm_alloc(files->comm, piece * row, sizeof *a);
     uint64_t *b = cgm_alloc(files->comm, piece * row, sizeof *b);
     cgm_status status = a != NULL && b != NULL ? CGM_OK : CGM_ERR_MEMORY;
@@ -280,7 +245,7 @@ static cgm_status compare_member(comparison *files, const char *path, const char
 {
     const char *only_in = missing < 0 ? files->a.path : files->b.path;
     if (attribute) {
-        if (!is_result_attribute(path, name)) {
+        if (!cgm_result_has_attribute(path, name)) {
             return CGM_OK;
         }
         return missing != 0 ? report(files, path, name, " is only in '%s'", only_in)
@@ -293,7 +258,7 @@ static cgm_status compare_member(comparison *files, const char *path, const char
     }
     snprintf(child, bytes, "%s/%s", strcmp(path, "/") == 0 ? "" : path, name);
     cgm_status status = CGM_OK;
-    if (is_result_object(child)) {
+    if (cgm_result_has_object(child)) {
         status = missing != 0 ? report(files, child, NULL, " is only in '%s'", only_in)
                               : compare_objects(files, child, depth + 1);
     }
@@ -326,7 +291,7 @@ static cgm_status compare_members(comparison *files, const char *path, bool attr
 
 static cgm_status compare_objects(comparison *files, const char *path, int depth)
 {
-    if (depth > DEPTH_MAX) {
+    if (depth > CGM_RESULT_DEPTH) {
         return cgm_fail(files->comm, CGM_ERR_INPUT,
                         "file '%s': the groups of a result are not nested so deeply ('%s')",
                         files->a.path, path);

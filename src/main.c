@@ -68,8 +68,8 @@ static void print_usage(FILE *stream)
         fprintf(stream, "  cgm %-8s %-36s %s\n", commands[k].name, commands[k].usage,
                 commands[k].summary);
     }
-    fputs("  cgm COMMAND --help, cgm help COMMAND          its options\n"
-          "  cgm --version                                 versions of the program and libraries\n"
+    fputs("  cgm COMMAND --help, cgm help COMMAND              its options\n"
+          "  cgm --version                                     versions of program and libraries\n"
           "\nExit codes: 0 ok, 1 diff says no, 2 usage, 3 input, 4 memory, 5 reward program,\n"
           "6 output, 70 bug\n",
           stream);

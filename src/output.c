@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "cgm/h5.h"
 #include "cgm/provenance.h"
+#include "cgm/result.h"
 
 /* Room for the path of a dataset, and for a warning. */
 enum { PATH_ROOM = 96, WARNING_ROOM = 512 };
@@ -18,8 +20,7 @@ typedef struct writer {
     cgm_comm *comm;
     const cgm_run *run;
     cgm_h5_file file;
-    bool counts;       /* what is put now belongs to the results */
-    uint64_t checksum; /* of the results, this rank's contribution */
+    uint64_t checksum; /* of the results: this rank's contribution, in the end their sum */
     cgm_status status; /* the same on every rank; after a failure nothing more is put */
 } writer;
 
@@ -33,13 +34,9 @@ static void put_rows(writer *to, const char *path, cgm_h5_type type, int rank, c
         return;
     }
     to->status = cgm_h5_write(&to->file, path, type, rank, dims, first, n_rows, data);
-    if (to->counts) {
-        const uint64_t tag = cgm_rng_hash(path);
-        const int64_t columns = rank > 1 ? dims[1] : 1;
-        to->checksum += cgm_checksum_words(tag, first * columns, data, n_rows * columns);
-        if (to->comm->rank == 0) {
-            to->checksum += cgm_checksum_words(~tag, 0, dims, rank);
-        }
+    to->checksum += cgm_result_checksum_rows(path, rank, dims, first, n_rows, data);
+    if (to->comm->rank == 0) {
+        to->checksum += cgm_result_checksum_shape(path, rank, dims);
     }
 }
 
@@ -66,12 +63,8 @@ static void put_texts(writer *to, const char *path, int64_t count, char *const *
         return;
     }
     to->status = cgm_h5_write_texts(&to->file, path, count, texts);
-    if (to->counts && to->comm->rank == 0) {
-        const uint64_t tag = cgm_rng_hash(path);
-        to->checksum += cgm_checksum_words(~tag, 0, &count, 1);
-        for (int64_t k = 0; k < count; k++) {
-            to->checksum += cgm_checksum_text(tag + (uint64_t)k, texts[k]);
-        }
+    if (to->comm->rank == 0) {
+        to->checksum += cgm_result_checksum_texts(path, count, texts);
     }
 }
 
@@ -83,12 +76,8 @@ static void put_attribute(writer *to, const char *path, const char *name, cgm_h5
         return;
     }
     to->status = cgm_h5_write_attribute(&to->file, path, name, type, value);
-    if (to->counts && to->comm->rank == 0) {
-        char key[PATH_ROOM];
-        snprintf(key, sizeof key, "%s@%s", path, name);
-        const uint64_t tag = cgm_rng_hash(key);
-        to->checksum += type == CGM_H5_TEXT ? cgm_checksum_text(tag, value)
-                                            : cgm_checksum_words(tag, 0, value, 1);
+    if (to->comm->rank == 0) {
+        to->checksum += cgm_result_checksum_attribute(path, name, type == CGM_H5_TEXT, value);
     }
 }
 
@@ -177,7 +166,6 @@ static void put_root(writer *to)
     put_attribute(to, "/", "status", CGM_H5_TEXT,
                   paid ? "complete" : cgm_reward_status_name(run->reward.status));
 
-    to->counts = false;
     const int64_t size = to->comm->size;
     const int64_t threads = 1;
     put_attribute(to, "/", "program", CGM_H5_TEXT, "cgm");
@@ -191,7 +179,6 @@ static void put_root(writer *to)
     put_record(to, "started", run->started);
     put_hosts(to);
     put_options(to);
-    to->counts = true;
 }
 
 /* Doubtful conditions, each with what to do about it. */
@@ -253,9 +240,7 @@ static void put_kernel(writer *to)
     put_attribute(to, "/kernel", "type", CGM_H5_TEXT, "se");
     put_attribute(to, "/kernel", "rule", CGM_H5_TEXT,
                   choice->rule == CGM_LENGTHSCALE_GIVEN ? "given" : "nonnegative");
-    to->counts = false;
     put_attribute(to, "/kernel", "passes", CGM_H5_INT64, &choice->passes);
-    to->counts = true;
 }
 
 static void put_sums(writer *to)
@@ -388,7 +373,6 @@ static void put_timings(writer *to)
         work[3][k] = stage->total_work.bytes_received;
         work[4][k] = stage->largest_peak_memory;
     }
-    to->counts = false;
     put_texts(to, "/timings/stage", count, names);
     put_array(to, "/timings/min", CGM_H5_DOUBLE, count, seconds[0]);
     put_array(to, "/timings/mean", CGM_H5_DOUBLE, count, seconds[1]);
@@ -398,13 +382,11 @@ static void put_timings(writer *to)
     put_array(to, "/timings/bytes_sent", CGM_H5_INT64, count, work[2]);
     put_array(to, "/timings/bytes_received", CGM_H5_INT64, count, work[3]);
     put_array(to, "/timings/peak_memory", CGM_H5_INT64, count, work[4]);
-    to->counts = true;
 }
 
 /* Last: what is only known when all else is written. */
 static void put_end(writer *to)
 {
-    to->counts = false;
     cgm_comm_sum_unsigned(to->comm, &to->checksum, 1);
     put_attribute(to, "/", "result_checksum", CGM_H5_UINT64, &to->checksum);
     char finished[32];
@@ -412,17 +394,66 @@ static void put_end(writer *to)
     put_record(to, "finished", finished);
 }
 
-static cgm_status write_file(cgm_comm *comm, const cgm_run *run, const char *path)
+/* More than the file will take: all arrays, and room for what HDF5 keeps beside them. */
+static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
+{
+    const int64_t n_parties = run->shard.n_parties;
+    int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
+    if (n_parties <= CGM_ENUMERATE_MAX) {
+        words += INT64_C(1) << n_parties;
+    }
+    for (int64_t s = 0; s < run->sampling.n_sets; s++) {
+        const int64_t n_rows = run->sampling.sets[s].offsets[n_parties];
+        words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
+    }
+    int64_t texts = (int64_t)strlen(run->command) + comm->size * (int64_t)sizeof comm->host;
+    size_t longest = 0;
+    for (int64_t i = 0; i < n_parties; i++) {
+        size_t length = strlen(run->shard.names[i]);
+        longest = length > longest ? length : longest;
+    }
+    return (int64_t)sizeof(double) * words + texts + n_parties * (int64_t)longest + (1 << 18);
+}
+
+/* Takes the space on the disk before ranks write together: a write that fails on one of them would
+ * leave the others waiting inside MPI-IO, or pass unnoticed. */
+static cgm_status reserve_space(cgm_comm *comm, const char *path, int64_t bytes)
+{
+    /* A limit on the size of files shall be an error like any other, not the end of the process. */
+    signal(SIGXFSZ, SIG_IGN);
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    int code = file < 0 ? errno : posix_fallocate(file, 0, bytes);
+    if (code == 0 && fsync(file) != 0) {
+        code = errno;
+    }
+    if (file >= 0) {
+        close(file);
+    }
+    return code == 0 ? CGM_OK
+                     : cgm_fail(comm, CGM_ERR_OUTPUT,
+                                "file '%s' needs up to %lld bytes on the disk: %s; free some or "
+                                "choose another output.file",
+                                path, (long long)bytes, strerror(code));
+}
+
+static cgm_status write_file(cgm_comm *comm, const cgm_run *run, const char *path,
+                             uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
         put_root,    put_warnings, put_parties,  put_kernel,  put_sums, put_values,
         put_shapley, put_reward,   put_sampling, put_timings, put_end,
     };
-    writer to = {.comm = comm, .run = run, .counts = true};
+    writer to = {.comm = comm, .run = run};
     to.status = cgm_h5_create(comm, path, true, &to.file);
+    if (to.status == CGM_OK) {
+        bool first = comm->rank == 0;
+        to.status =
+            cgm_agree(comm, first ? reserve_space(comm, path, bound_bytes(comm, run)) : CGM_OK);
+    }
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.status == CGM_OK; k++) {
         parts[k](&to);
     }
+    *checksum = to.checksum;
     cgm_status closed = cgm_h5_finish(&to.file);
     return to.status != CGM_OK ? to.status : closed;
 }
@@ -468,12 +499,37 @@ static int synchronise(const char *path)
     return code;
 }
 
-static cgm_status publish(cgm_comm *comm, const cgm_config *config, const char *temporary)
+/* An MPI library may drop the error of a write on a full disk: only what reads back is written. */
+static cgm_status read_back(cgm_comm *comm, const char *path, uint64_t checksum)
+{
+    cgm_comm probe = *comm;
+    cgm_h5_file file;
+    uint64_t found = 0;
+    cgm_status status = cgm_h5_open(&probe, path, &file);
+    if (status == CGM_OK) {
+        status = cgm_result_checksum(&file, &found);
+    }
+    cgm_h5_close(&file);
+    if (status == CGM_OK && found == checksum) {
+        return CGM_OK;
+    }
+    return cgm_fail(comm, CGM_ERR_OUTPUT,
+                    "file '%s' does not read back as it was written; is there room and quota on "
+                    "the file system? %s",
+                    path, status != CGM_OK ? probe.error.message : "");
+}
+
+static cgm_status publish(cgm_comm *comm, const cgm_config *config, const char *temporary,
+                          uint64_t checksum)
 {
     const char *target = config->output_file;
     if (synchronise(temporary) != 0) {
         return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be written to the disk: %s",
                         temporary, strerror(errno));
+    }
+    cgm_status status = read_back(comm, temporary, checksum);
+    if (status != CGM_OK) {
+        return status;
     }
     int code = config->output_overwrite ? rename(temporary, target)
                                         : rename_exclusively(temporary, target);
@@ -483,6 +539,21 @@ static cgm_status publish(cgm_comm *comm, const cgm_config *config, const char *
                         strerror(errno));
     }
     return CGM_OK;
+}
+
+/* Writes the file under its temporary name, which exists already, and moves it to the final one. */
+static cgm_status write_and_publish(cgm_comm *comm, const cgm_run *run, const char *temporary)
+{
+    uint64_t checksum = 0;
+    bool first = comm->rank == 0;
+    cgm_status status = write_file(comm, run, temporary, &checksum);
+    if (status == CGM_OK) {
+        status = cgm_agree(comm, first ? publish(comm, run->config, temporary, checksum) : CGM_OK);
+    }
+    if (status != CGM_OK && first) {
+        unlink(temporary);
+    }
+    return status;
 }
 
 cgm_status cgm_output_write(cgm_comm *comm, const cgm_run *run)
@@ -503,14 +574,7 @@ cgm_status cgm_output_write(cgm_comm *comm, const cgm_run *run)
         status = cgm_agree(comm, comm->rank == 0 ? reserve(comm, temporary) : CGM_OK);
     }
     if (status == CGM_OK) {
-        status = write_file(comm, run, temporary);
-        if (status == CGM_OK) {
-            bool first = comm->rank == 0;
-            status = cgm_agree(comm, first ? publish(comm, run->config, temporary) : CGM_OK);
-        }
-        if (status != CGM_OK && comm->rank == 0) {
-            unlink(temporary);
-        }
+        status = write_and_publish(comm, run, temporary);
     }
     free(temporary);
     return status;

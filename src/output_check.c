@@ -168,7 +168,6 @@ static cgm_status check_target(cgm_comm *comm, const cgm_config *config)
                         config->output_file);
     }
     return config->output_overwrite ? CGM_OK : check_options(comm, config);
-    return status;
 }
 
 cgm_status cgm_output_check(cgm_comm *comm, const cgm_config *config)

@@ -9,6 +9,11 @@
 #include "cgm/h5.h"
 #include "cgm/reward_lp.h"
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
 #ifndef CGM_VERSION
 #define CGM_VERSION "0.1.0"
 #endif
@@ -40,7 +45,7 @@ void cgm_provenance_print(FILE *stream)
 
     fprintf(stream, "cgm %s\n", cgm_version());
     fprintf(stream, "git:              %s\n", cgm_git_revision());
-    fprintf(stream, "compiler:         %s\n", __VERSION__);
+    fprintf(stream, "compiler:         %s\n", COMPILER);
     fprintf(stream, "flags:            %s\n", CGM_CC_FLAGS);
     fprintf(stream, "instruction sets: portable\n");
     fprintf(stream, "MPI:              %s\n", mpi);

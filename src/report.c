@@ -63,7 +63,8 @@ static void print_line(FILE *stream, const char *label, const char *text)
     fputc('\n', stream);
 }
 
-/* A text over as many lines as it needs: broken at blanks, inside a word only if no line holds it. */
+/* A text over as many lines as it needs: broken at blanks, inside a word only if no line holds it.
+ */
 static void print_wrapped(FILE *stream, const char *label, const char *text)
 {
     const int64_t room = LINE_COLUMNS - LABEL_COLUMNS;
@@ -76,14 +77,18 @@ static void print_wrapped(FILE *stream, const char *label, const char *text)
                 needed += begins_character(*next);
             }
         }
-        if (column > 0 && column + needed > room) {
+        if (*c == ' ') {
+            continue; /* printed before the next word, unless that begins a line */
+        }
+        bool blank = column > 0 && c[-1] == ' ';
+        if (column + blank + needed > room) {
             fprintf(stream, "\n%*s", LABEL_COLUMNS, "");
             column = 0;
+            blank = false;
         }
-        if (column > 0 || *c != ' ') {
-            fputc(iscntrl((unsigned char)*c) ? '?' : *c, stream);
-            column += begins_character(*c);
-        }
+        column += blank + begins_character(*c);
+        fputs(blank ? " " : "", stream);
+        fputc(iscntrl((unsigned char)*c) ? '?' : *c, stream);
     }
     fputc('\n', stream);
 }
@@ -107,7 +112,8 @@ static void print_input(const cgm_run *run, FILE *stream)
     if (run->config->input_candidates[0] != '\0') {
         print_line(stream, "candidates", run->config->input_candidates);
     }
-    fprintf(stream, "%-*s%lld candidates\n", LABEL_COLUMNS, "", (long long)run->candidates.n_points);
+    fprintf(stream, "%-*s%lld candidates\n", LABEL_COLUMNS, "",
+            (long long)run->candidates.n_points);
 }
 
 static void print_options(cgm_comm *comm, const cgm_run *run, FILE *stream)
@@ -115,8 +121,7 @@ static void print_options(cgm_comm *comm, const cgm_run *run, FILE *stream)
     char *text = cgm_config_text(comm, run->config, false);
     char *rest = text;
     /* The lines of the options that decide what is computed, in the words of the config. */
-    static const char *const shown[] = {"lengthscale", "method",   "condition",
-                                        "inv_temp",    "patience", "seed"};
+    static const char *const shown[] = {"lengthscale", "condition", "inv_temp", "patience", "seed"};
     for (char *line = rest != NULL ? strtok_r(text, "\n", &rest) : NULL; line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         size_t length = strcspn(line, " ");
@@ -187,7 +192,7 @@ static void choose_shown(const cgm_run *run, shown_parties *shown)
     }
     int64_t large = 0;
     int64_t small = 0;
-    int64_t smallest[ROWS_MAX / 2];
+    int64_t smallest[ROWS_MAX / 2] = {0};
     for (int64_t i = 0; i < n; i++) {
         keep_largest(run->shapley.phi, 1.0, i, shown->party, &large, ROWS_MAX / 2);
         keep_largest(run->shapley.phi, -1.0, i, smallest, &small, ROWS_MAX / 2);
@@ -238,8 +243,7 @@ static void print_summary(const cgm_run *run, FILE *stream)
                 (long long)chosen->passes);
     }
     fprintf(stream, "%-*s%s of %lld %s, error at most %.1e, efficiency gap %.1e\n", LABEL_COLUMNS,
-            "Shapley",
-            shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumeration" : "quadrature",
+            "Shapley", shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumeration" : "quadrature",
             (long long)shapley->nodes,
             shapley->method == CGM_SHAPLEY_ENUMERATE ? "coalitions" : "nodes",
             shapley->error_estimate, shapley->efficiency_gap);

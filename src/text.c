@@ -99,7 +99,8 @@ bool cgm_text_to_uint64(const char *text, uint64_t *value)
 
 void cgm_text_from_double(double value, char text[CGM_TEXT_NUMBER])
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    /* %g leaves out zeros at the end, and below six digits it would write 10 as 1e+01. */
+    for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, CGM_TEXT_NUMBER, "%.*g", digits, value);
         if (strtod(text, NULL) == value) {
             return;

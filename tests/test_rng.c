@@ -95,7 +95,7 @@ static void test_normal(void **state)
     assert_close(comm, power[2], 1.0, 0.0, unit * sqrt(2.0));
     assert_close(comm, power[3], 0.0, 0.0, unit * sqrt(15.0));
     assert_close(comm, power[4], 3.0, 0.0, unit * sqrt(96.0));
-    assert_close(comm, product / (N_NUMBERS / 2), 0.0, 0.0, unit * sqrt(2.0));
+    assert_close(comm, 2.0 * product / N_NUMBERS, 0.0, 0.0, unit * sqrt(2.0));
 }
 
 int main(int argc, char **argv)

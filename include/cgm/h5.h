@@ -42,12 +42,7 @@ typedef enum cgm_h5_class {
 } cgm_h5_class;
 
 /** What stands at a path. */
-typedef enum cgm_h5_kind {
-    CGM_H5_MISSING,
-    CGM_H5_GROUP,
-    CGM_H5_DATASET,
-    CGM_H5_NAMED_TYPE
-} cgm_h5_kind;
+typedef enum cgm_h5_kind { CGM_H5_MISSING, CGM_H5_GROUP, CGM_H5_DATASET } cgm_h5_kind;
 
 /** Type and shape of a value. */
 typedef struct cgm_h5_info {

@@ -25,6 +25,8 @@ n_skipped=0
 command_line=
 code=0
 problem=
+# What mpirun itself says of an exit code that is not 0.
+launcher='^-+$|Primary job|^a non-zero exit|mpirun detected|^the job to be|Process name:|Exit code:'
 
 listing()
 {
@@ -63,7 +65,7 @@ verdict()
         echo "not ok: $1: $problem"
         echo "  $command_line"
         grep -hE . "$out" | tail -n 10 | sed 's/^/  | stdout: /' || true
-        grep -hE . "$err" | grep -vE '^-+$' | tail -n 12 | sed 's/^/  | stderr: /' || true
+        grep -hE . "$err" | grep -vE "$launcher" | tail -n 10 | sed 's/^/  | stderr: /' || true
     fi
     problem=
 }
@@ -141,7 +143,16 @@ refused()
 finish()
 {
     cd ..
+    trap - EXIT
     [[ $n_failed -gt 0 ]] || rm -rf "$work" "$logs"
     echo "tests: $n_passed passed, $n_failed failed, $n_skipped skipped"
     [[ $n_failed -eq 0 ]]
 }
+
+ended_early()
+{
+    echo "not ok: the script ended early, after: $command_line"
+    n_failed=$((n_failed + 1))
+    finish
+}
+trap ended_early EXIT
