@@ -1,5 +1,6 @@
 #include "cgm/kernel.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -84,16 +85,149 @@ static void squared_distances(const cgm_kernel *kernel, const cgm_block *a, int6
     }
 }
 
+/* log2 of p ≥ 1 by its series on [√½, √2): 2/ln 2 · atanh(f), f = (m − 1)/(m + 1), |f| ≤ 0.1716. */
+static inline double log2_from_one(double p)
+{
+    uint64_t bits;
+    memcpy(&bits, &p, sizeof bits);
+    /* Exponent of p / √½: leaves a mantissa centred on 1. */
+    const uint64_t shift = (bits - UINT64_C(0x3fe6a09e667f3bcd)) >> 52;
+    bits -= shift << 52;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    /* An integer becomes a double by standing in the mantissa of 2^52. */
+    uint64_t exponent_bits = shift | UINT64_C(0x4330000000000000);
+    double exponent;
+    memcpy(&exponent, &exponent_bits, sizeof exponent);
+    const double f = (m - 1.0) / (m + 1.0);
+    const double g = f * f;
+    double series = 1.0 / 21.0;
+    series = series * g + 1.0 / 19.0;
+    series = series * g + 1.0 / 17.0;
+    series = series * g + 1.0 / 15.0;
+    series = series * g + 1.0 / 13.0;
+    series = series * g + 1.0 / 11.0;
+    series = series * g + 1.0 / 9.0;
+    series = series * g + 1.0 / 7.0;
+    series = series * g + 1.0 / 5.0;
+    series = series * g + 1.0 / 3.0;
+    series = series * g + 1.0;
+    return (exponent - 0x1p52) + 2.0 * LOG2_E * f * series;
+}
+
+/* (1 + s/a)^-a for a = 0.1, 1, 10 with s = r²/(2ℓ²) ≥ 0 finite. */
+static inline double rq_tenth(double s)
+{
+    return exp2_negative(0.1 * log2_from_one(1.0 + 10.0 * s));
+}
+
+static inline double rq_one(double s)
+{
+    return 1.0 / (1.0 + s);
+}
+
+static inline double rq_ten(double s)
+{
+    const double p = 1.0 + 0.1 * s;
+    const double p2 = p * p;
+    const double p4 = p2 * p2;
+    return 1.0 / (p4 * p4 * p2);
+}
+
+/* Padded points, and those whose squared distance overflows, are infinitely far: there k = 0. For
+ * them the arithmetic goes on with a number that harms nothing. */
+static inline double finite_or_zero(double q)
+{
+    return q <= DBL_MAX ? q : 0.0;
+}
+
+/* From squared distances in packed units to kernel values, in place. */
+static void evaluate(const cgm_kernel *kernel, int64_t count, double *restrict k)
+{
+    switch (kernel->type) {
+    case CGM_KERNEL_SE:
+        for (int64_t j = 0; j < count; j++) {
+            k[j] = exp2_negative(k[j]);
+        }
+        return;
+    case CGM_KERNEL_SE_SUM:
+        for (int64_t j = 0; j < count; j++) {
+            const double q = k[j];
+            k[j] = exp2_negative(q * 100.0) + exp2_negative(q) + exp2_negative(q * 0.01);
+        }
+        return;
+    case CGM_KERNEL_RQ:
+        for (int64_t j = 0; j < count; j++) {
+            const double q = k[j];
+            const double s = LN_2 * finite_or_zero(q);
+            const double sum = rq_tenth(s) + rq_one(s) + rq_ten(s);
+            k[j] = q <= DBL_MAX ? sum : 0.0;
+        }
+        return;
+    }
+}
+
+/* k·2 ln 2·q: the derivative of an exponential by log ℓ; 0 where it is 0, though q may be infinite.
+ */
+static inline double se_slope(double k, double q)
+{
+    return 2.0 * LN_2 * k * (q < LARGEST_EXPONENT ? q : LARGEST_EXPONENT);
+}
+
+/* As evaluate, with ∂k/∂(log ℓ) beside it. */
+static void evaluate_slope(const cgm_kernel *kernel, int64_t count, double *restrict k,
+                           double *restrict slope)
+{
+    switch (kernel->type) {
+    case CGM_KERNEL_SE:
+        for (int64_t j = 0; j < count; j++) {
+            const double q = k[j];
+            k[j] = exp2_negative(q);
+            slope[j] = se_slope(k[j], q);
+        }
+        return;
+    case CGM_KERNEL_SE_SUM:
+        for (int64_t j = 0; j < count; j++) {
+            const double q = k[j];
+            const double narrow = exp2_negative(q * 100.0);
+            const double middle = exp2_negative(q);
+            const double wide = exp2_negative(q * 0.01);
+            k[j] = narrow + middle + wide;
+            slope[j] = se_slope(narrow, q * 100.0) + se_slope(middle, q) + se_slope(wide, q * 0.01);
+        }
+        return;
+    case CGM_KERNEL_RQ:
+        for (int64_t j = 0; j < count; j++) {
+            const double q = k[j];
+            const double s = LN_2 * finite_or_zero(q);
+            const double tenth = rq_tenth(s);
+            const double one = rq_one(s);
+            const double ten = rq_ten(s);
+            const double by_s = tenth / (1.0 + 10.0 * s) + one * one + ten / (1.0 + 0.1 * s);
+            k[j] = q <= DBL_MAX ? tenth + one + ten : 0.0;
+            slope[j] = q <= DBL_MAX ? 2.0 * s * by_s : 0.0;
+        }
+        return;
+    }
+}
+
+const char *cgm_kernel_name(cgm_kernel_type type)
+{
+    static const char *const names[] = {"se", "se_sum", "rq"};
+    return names[type];
+}
+
 double cgm_kernel_diagonal(const cgm_kernel *kernel)
 {
-    (void)kernel;
-    return 1.0;
+    return kernel->type == CGM_KERNEL_SE ? 1.0 : 3.0;
 }
 
 void cgm_kernel_pack(const cgm_kernel *kernel, const double *points, cgm_block *block)
 {
-    const double scale = PACK_SCALE / kernel->lengthscale;
+    const double *by_feature = kernel->feature_lengthscales;
     for (int64_t f = 0; f < kernel->n_features; f++) {
+        const double scale =
+            PACK_SCALE / (by_feature != NULL ? by_feature[f] : kernel->lengthscale);
         double *row = block->coordinates + f * block->stride;
         for (int64_t i = 0; i < block->n_points; i++) {
             row[i] = (points[i * kernel->n_features + f] - kernel->centre[f]) * scale;
@@ -113,8 +247,8 @@ double cgm_kernel_tile(const cgm_kernel *kernel, const cgm_block *a, const cgm_b
     for (int64_t i = 0; i < a->n_points; i++) {
         double lanes[CGM_LANES] = {0.0};
         squared_distances(kernel, a, i, b, k);
+        evaluate(kernel, b->stride, k);
         for (int64_t j = 0; j < b->stride; j++) {
-            k[j] = exp2_negative(k[j]);
             column_sums[j] += k[j];
         }
         add_lanes(k, b->stride, lanes);
@@ -128,56 +262,87 @@ double cgm_kernel_slope(const cgm_kernel *kernel, const cgm_block *a, const cgm_
                         double *slope)
 {
     double k[CGM_BLOCK_POINTS];
-    double kq[CGM_BLOCK_POINTS];
+    double slopes[CGM_BLOCK_POINTS];
     double total = 0.0;
     double total_slope = 0.0;
     for (int64_t i = 0; i < a->n_points; i++) {
         double lanes[CGM_LANES] = {0.0};
         double slope_lanes[CGM_LANES] = {0.0};
         squared_distances(kernel, a, i, b, k);
-        for (int64_t j = 0; j < b->stride; j++) {
-            /* Where the kernel is 0 the slope is, though q may be infinite. */
-            double q = k[j] < LARGEST_EXPONENT ? k[j] : LARGEST_EXPONENT;
-            k[j] = exp2_negative(k[j]);
-            kq[j] = k[j] * q;
-        }
+        evaluate_slope(kernel, b->stride, k, slopes);
         add_lanes(k, b->stride, lanes);
-        add_lanes(kq, b->stride, slope_lanes);
+        add_lanes(slopes, b->stride, slope_lanes);
         total += sum_lanes(lanes);
         total_slope += sum_lanes(slope_lanes);
     }
-    *slope = 2.0 * LN_2 * total_slope;
+    *slope = total_slope;
     return total;
+}
+
+/* The next rung of the ladder from this one's k (`se`) or squared distances (others). */
+static void descend(const cgm_kernel *kernel, int64_t count, double *restrict k, double *restrict q)
+{
+    if (kernel->type == CGM_KERNEL_SE) {
+        for (int64_t j = 0; j < count; j++) {
+            k[j] *= k[j];
+        }
+        return;
+    }
+    for (int64_t j = 0; j < count; j++) {
+        q[j] *= 2.0;
+        k[j] = q[j];
+    }
+    evaluate(kernel, count, k);
 }
 
 void cgm_kernel_ladder(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
                        int n_rungs, double *sums)
 {
+    double q[CGM_BLOCK_POINTS];
     double k[CGM_BLOCK_POINTS];
     memset(sums, 0, (size_t)n_rungs * sizeof *sums);
     for (int64_t i = 0; i < a->n_points; i++) {
-        squared_distances(kernel, a, i, b, k);
-        for (int64_t j = 0; j < b->stride; j++) {
-            k[j] = exp2_negative(k[j]);
-        }
+        squared_distances(kernel, a, i, b, q);
+        memcpy(k, q, (size_t)b->stride * sizeof *k);
+        evaluate(kernel, b->stride, k);
         for (int rung = 0; rung < n_rungs; rung++) {
             double lanes[CGM_LANES] = {0.0};
             add_lanes(k, b->stride, lanes);
             sums[rung] += sum_lanes(lanes);
-            for (int64_t j = 0; j < b->stride; j++) {
-                k[j] *= k[j];
+            if (rung + 1 < n_rungs) {
+                descend(kernel, b->stride, k, q);
             }
         }
     }
+}
+
+void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
+                          double *least, double *most)
+{
+    double q[CGM_BLOCK_POINTS];
+    for (int64_t i = 0; i < a->n_points; i++) {
+        squared_distances(kernel, a, i, b, q);
+        for (int64_t j = 0; j < b->n_points; j++) {
+            if (a != b || i != j) {
+                *least = q[j] < *least ? q[j] : *least;
+                *most = q[j] > *most ? q[j] : *most;
+            }
+        }
+    }
+}
+
+double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance)
+{
+    double k = squared_distance;
+    evaluate(kernel, 1, &k);
+    return k;
 }
 
 void cgm_kernel_row(const cgm_kernel *kernel, const cgm_block *a, int64_t point, const cgm_block *b,
                     double *row)
 {
     squared_distances(kernel, a, point, b, row);
-    for (int64_t j = 0; j < b->stride; j++) {
-        row[j] = exp2_negative(row[j]);
-    }
+    evaluate(kernel, b->stride, row);
 }
 
 void cgm_kernel_exponential(const double *z, double *result, int64_t count)

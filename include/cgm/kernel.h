@@ -22,16 +22,18 @@ enum { CGM_LANES = 8 };
 /** Largest number of rungs of cgm_kernel_ladder. */
 enum { CGM_LADDER_RUNGS = 10 };
 
-typedef enum cgm_kernel_type { CGM_KERNEL_SE } cgm_kernel_type;
+typedef enum cgm_kernel_type { CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ } cgm_kernel_type;
 
 /** A kernel and its lengthscale; centre is what packing subtracts, which no kernel value depends
- * on. */
+ * on.
+ */
 typedef struct cgm_kernel {
     cgm_kernel_type type;
     int64_t n_features;
-    double lengthscale;   /**< in the points' unit, > 0 */
+    double lengthscale;                 /**< ℓ, in the points' unit, > 0 */
+    const double *feature_lengthscales; /**< [n_features] ℓ_f instead of ℓ, or NULL */
     const double *centre; /**< [n_features], near the middle of the data, so that differences keep
-                             their digits */
+                               their digits */
 } cgm_kernel;
 
 /** Consecutive points of one owner (a party or the pool) in packed form. */
@@ -42,6 +44,9 @@ typedef struct cgm_block {
     int64_t stride;      /**< n_points rounded up to CGM_LANES */
     double *coordinates; /**< [n_features][stride] */
 } cgm_block;
+
+/** Local. The word for a kernel type in options and output. */
+const char *cgm_kernel_name(cgm_kernel_type type);
 
 /** Local. κ = k(x, x) (MATH.md §1). */
 double cgm_kernel_diagonal(const cgm_kernel *kernel);
@@ -61,19 +66,30 @@ double cgm_kernel_tile(const cgm_kernel *kernel, const cgm_block *a, const cgm_b
                        double *row_sums, double *column_sums);
 
 /**
- * Sum over a tile of k and of ∂k/∂(log ℓ) = k·r²/ℓ² (`se`).  Local.  MATH.md §3.
+ * Sum over a tile of k and of its derivative by log ℓ (`se`: k·r²/ℓ²).  Local.  MATH.md §3.
  * @param[out] slope  Σ_{x,y} ∂k/∂(log ℓ)
  */
 double cgm_kernel_slope(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
                         double *slope);
 
 /**
- * Sums over a tile of k at ℓ, ℓ/√2, ℓ/2, … by repeated squaring of one exponential (`se`).  Local.
- * MATH.md §3.
+ * Sums over a tile of k at ℓ, ℓ/√2, ℓ/2, …  Local.  MATH.md §3.
+ * `se` squares one exponential again and again, the others evaluate each rung.
  * @param[out] sums  [n_rungs]; n_rungs ≤ CGM_LADDER_RUNGS
  */
 void cgm_kernel_ladder(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
                        int n_rungs, double *sums);
+
+/**
+ * Smallest and largest squared distance between the points of two blocks, in packed units; of a
+ * block with itself (a == b) between different points.  Local.
+ * @param[in,out] least, most  brought up to date
+ */
+void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
+                          double *least, double *most);
+
+/** Local. k at a squared distance in packed units. */
+double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance);
 
 /**
  * k between one point of a block and all points of another.  Local.
