@@ -43,7 +43,7 @@ static void add_candidate_sums(growing_sums *sums, const cgm_block *block, int h
     }
 }
 
-static void add_pair(void *state, const cgm_block *a, const cgm_block *b, int home)
+static void add_pair(void *state, const cgm_block *a, int home_a, const cgm_block *b, int home_b)
 {
     growing_sums *sums = state;
     const int64_t n = sums->layout->n_parties;
@@ -56,13 +56,12 @@ static void add_pair(void *state, const cgm_block *a, const cgm_block *b, int ho
         cgm_accumulator_add(&sums->party_sums[triangle_index(n, a->owner, b->owner)], total);
         return;
     }
-    int64_t party = a->owner < b->owner ? a->owner : b->owner;
-    cgm_accumulator_add(&sums->party_candidate_sums[party], total);
+    cgm_accumulator_add(&sums->party_candidate_sums[a->owner], total);
     if (a->owner == n) {
-        add_candidate_sums(sums, a, sums->comm->rank, sums->row_sums);
+        add_candidate_sums(sums, a, home_a, sums->row_sums);
     }
-    if (b->owner == n && !same) {
-        add_candidate_sums(sums, b, home, sums->column_sums);
+    if (!same) {
+        add_candidate_sums(sums, b, home_b, sums->column_sums);
     }
 }
 

@@ -157,18 +157,20 @@ static void add_series(own_sums *sums, const cgm_block *a, const cgm_block *b, c
     }
 }
 
-static void add_slope_pair(void *state, const cgm_block *a, const cgm_block *b, int home)
+static void add_slope_pair(void *state, const cgm_block *a, int home_a, const cgm_block *b,
+                           int home_b)
 {
-    (void)home;
+    (void)home_a, (void)home_b;
     own_sums *sums = state;
     double terms[2];
     terms[0] = cgm_kernel_slope(sums->kernel, a, b, &terms[1]);
     add_series(sums, a, b, terms);
 }
 
-static void add_ladder_pair(void *state, const cgm_block *a, const cgm_block *b, int home)
+static void add_ladder_pair(void *state, const cgm_block *a, int home_a, const cgm_block *b,
+                            int home_b)
 {
-    (void)home;
+    (void)home_a, (void)home_b;
     own_sums *sums = state;
     double terms[CGM_LADDER_RUNGS];
     cgm_kernel_ladder(sums->kernel, a, b, sums->n_series, terms);

@@ -192,6 +192,11 @@ static void walk_destroy(ring_walk *walk)
     free(walk->buffers[1]);
 }
 
+static bool precedes(const cgm_block *a, const cgm_block *b)
+{
+    return a->owner != b->owner ? a->owner < b->owner : a->first < b->first;
+}
+
 /* Blocks a, at home here, with blocks b of rank home. When both ranks hold both sets (half way
  * round an even ring) each takes every other pair, by the places of the two blocks. */
 static void visit_blocks(ring_walk *walk, const cgm_packed *others, int home, bool shared)
@@ -208,7 +213,11 @@ static void visit_blocks(ring_walk *walk, const cgm_packed *others, int home, bo
                 (visitor->skip_pool_pairs && a->owner == pool && b->owner == pool)) {
                 continue;
             }
-            visitor->pair(visitor->state, a, b, home);
+            if (precedes(b, a)) {
+                visitor->pair(visitor->state, b, home, a, walk->comm->rank);
+            } else {
+                visitor->pair(visitor->state, a, walk->comm->rank, b, home);
+            }
             walk->comm->counters.kernel_evaluations += a->n_points * b->n_points;
         }
         double points = same || shared ? 0.5 : 1.0;

@@ -40,9 +40,10 @@ typedef struct cgm_packed {
 /** What is done with the pairs. Callbacks are Local. */
 typedef struct cgm_pair_visitor {
     void *state;
-    /** One pair of blocks; a is at home here, b at home on rank home; a == b for a block with
-     * itself. */
-    void (*pair)(void *state, const cgm_block *a, const cgm_block *b, int home);
+    /** One pair of blocks in the order of T, whoever evaluates it, because a tile rounds
+     * differently from its transpose. home_a and home_b are the ranks that the blocks are at home
+     * on, one of them this one; a == b for a block with itself. */
+    void (*pair)(void *state, const cgm_block *a, int home_a, const cgm_block *b, int home_b);
     /** Called after each step with the rank that was met; may communicate (every rank calls it).
      * May be NULL. */
     void (*met)(void *state, int home, int evaluator);
