@@ -3,8 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* v of a coalition with size points, linear sum Σt and quadratic sum Σ S_ij (MATH.md §2). */
-static double value_of(int64_t n_reference, double size, double linear, double quadratic)
+double cgm_coalition_formula(int64_t n_reference, double size, double linear, double quadratic)
 {
     return 2.0 * linear / ((double)n_reference * size) - quadratic / (size * size);
 }
@@ -27,7 +26,7 @@ double cgm_coalition_value(const cgm_kernel_sums *sums, const bool *member)
         linear += sums->reference_sums[i];
         quadratic += row;
     }
-    return size > 0.0 ? value_of(sums->n_reference, size, linear, quadratic) : 0.0;
+    return size > 0.0 ? cgm_coalition_formula(sums->n_reference, size, linear, quadratic) : 0.0;
 }
 
 /* v(D_i ∪ G), the most that the pool can raise party i to (MATH.md §2). */
@@ -37,7 +36,7 @@ static double ceiling_of(const cgm_kernel_sums *sums, int64_t i, double candidat
     double linear = sums->reference_sums[i] + candidate_reference_sum;
     double quadratic = sums->party_sums[i * sums->n_parties + i] +
                        2.0 * sums->party_candidate_sums[i] + sums->candidate_sum;
-    return value_of(sums->n_reference, size, linear, quadratic);
+    return cgm_coalition_formula(sums->n_reference, size, linear, quadratic);
 }
 
 /* All coalitions by bit mask, each from the one without its lowest party. Never subtracts: running
@@ -64,7 +63,8 @@ static void enumerate_coalitions(const cgm_kernel_sums *sums, double *coalitions
         size[mask] = size[rest] + (double)sums->party_points[lowest];
         linear[mask] = linear[rest] + sums->reference_sums[lowest];
         quadratic[mask] = quadratic[rest] + row[lowest] + 2.0 * cross;
-        coalitions[mask] = value_of(sums->n_reference, size[mask], linear[mask], quadratic[mask]);
+        coalitions[mask] =
+            cgm_coalition_formula(sums->n_reference, size[mask], linear[mask], quadratic[mask]);
     }
 }
 
@@ -84,8 +84,9 @@ static cgm_status fill_values(cgm_comm *comm, const cgm_kernel_sums *sums, cgm_v
         everybody[i] = true;
     }
     for (int64_t i = 0; i < n; i++) {
-        values->single[i] = value_of(sums->n_reference, (double)sums->party_points[i],
-                                     sums->reference_sums[i], sums->party_sums[i * n + i]);
+        values->single[i] =
+            cgm_coalition_formula(sums->n_reference, (double)sums->party_points[i],
+                                  sums->reference_sums[i], sums->party_sums[i * n + i]);
         values->ceiling[i] = ceiling_of(sums, i, candidate_reference_sum);
     }
     values->grand = cgm_coalition_value(sums, everybody);

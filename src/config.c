@@ -312,6 +312,7 @@ void cgm_config_destroy(cgm_config *config)
     free(config->input_parties);
     free(config->input_candidates);
     free(config->inv_temp);
+    free(config->lengthscales);
     free(config->output_file);
     *config = (cgm_config){.input_parties = NULL};
 }

@@ -12,37 +12,9 @@
 
 static_assert(sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_method) == sizeof(int) &&
                   sizeof(cgm_reward_condition) == sizeof(int) &&
+                  sizeof(cgm_features_scaling) == sizeof(int) &&
                   sizeof(cgm_instruction_set) == sizeof(int),
               "words are kept as int");
-
-static const char *const lengthscale_words[] = {
-    [CGM_LENGTHSCALE_NONNEGATIVE] = "nonnegative",
-    NULL,
-};
-
-static cgm_status read_lengthscale(cgm_comm *comm, const cgm_option *row, const char *value,
-                                   void *target)
-{
-    (void)comm;
-    cgm_config *config = target;
-    if (strcmp(value, lengthscale_words[CGM_LENGTHSCALE_NONNEGATIVE]) == 0) {
-        config->lengthscale_rule = CGM_LENGTHSCALE_NONNEGATIVE;
-        return CGM_OK;
-    }
-    config->lengthscale_rule = CGM_LENGTHSCALE_GIVEN;
-    return cgm_option_in_range(row, value, &config->lengthscale) ? CGM_OK : CGM_ERR_USAGE;
-}
-
-static void write_lengthscale(const cgm_option *row, const void *target, FILE *stream)
-{
-    (void)row;
-    const cgm_config *config = target;
-    if (config->lengthscale_rule == CGM_LENGTHSCALE_GIVEN) {
-        cgm_option_write_number(config->lengthscale, stream);
-    } else {
-        fputs(lengthscale_words[config->lengthscale_rule], stream);
-    }
-}
 
 /* Values are compared as %g prints them, because that is what names their group in the output. */
 static bool named_before(const double *values, int64_t count, double value)
@@ -59,7 +31,8 @@ static bool named_before(const double *values, int64_t count, double value)
     return false;
 }
 
-static bool next_inv_temp(const cgm_option *row, char **rest, cgm_config *config)
+/* Cuts the next item of a comma list off *rest, which becomes NULL after the last one. */
+static char *next_item(char **rest)
 {
     char *item = *rest + strspn(*rest, " \t");
     size_t length = strcspn(item, ",");
@@ -68,53 +41,124 @@ static bool next_inv_temp(const cgm_option *row, char **rest, cgm_config *config
         length--;
     }
     item[length] = '\0';
-    double number;
-    if (!cgm_option_in_range(row, item, &number)) {
-        return false;
+    return item;
+}
+
+/* A comma list of numbers in the row's range. *list is allocated, also when the value is refused.
+ */
+static cgm_status read_list(cgm_comm *comm, const cgm_option *row, const char *value, bool distinct,
+                            double **list, int64_t *count)
+{
+    int64_t most = 1;
+    for (const char *c = value; *c != '\0'; c++) {
+        most += *c == ',';
     }
-    number += 0.0; /* -0 is 0 */
-    if (named_before(config->inv_temp, config->n_inv_temp, number)) {
-        return false;
+    *list = cgm_alloc(comm, most, sizeof **list);
+    char *copy = cgm_alloc(comm, (int64_t)strlen(value) + 1, 1);
+    if (*list == NULL || copy == NULL) {
+        free(copy);
+        return CGM_ERR_MEMORY;
     }
-    config->inv_temp[config->n_inv_temp++] = number;
-    return true;
+    memcpy(copy, value, strlen(value));
+    bool accepted = true;
+    *count = 0;
+    for (char *rest = copy; accepted && rest != NULL;) {
+        double number;
+        accepted = cgm_option_in_range(row, next_item(&rest), &number);
+        if (accepted) {
+            number += 0.0; /* -0 is 0 */
+            accepted = !distinct || !named_before(*list, *count, number);
+            (*list)[(*count)++] = number;
+        }
+    }
+    free(copy);
+    return accepted ? CGM_OK : CGM_ERR_USAGE;
+}
+
+static void write_list(const double *list, int64_t count, FILE *stream)
+{
+    for (int64_t k = 0; k < count; k++) {
+        fputs(k > 0 ? ", " : "", stream);
+        cgm_option_write_number(list[k], stream);
+    }
+}
+
+static cgm_status read_lengthscale(cgm_comm *comm, const cgm_option *row, const char *value,
+                                   void *target)
+{
+    cgm_config *config = target;
+    for (int rule = 0; rule < CGM_LENGTHSCALE_GIVEN; rule++) {
+        if (strcmp(value, cgm_lengthscale_rule_name((cgm_lengthscale_rule)rule)) == 0) {
+            config->lengthscale_rule = (cgm_lengthscale_rule)rule;
+            return CGM_OK;
+        }
+    }
+    config->lengthscale_rule = CGM_LENGTHSCALE_GIVEN;
+    return read_list(comm, row, value, false, &config->lengthscales, &config->n_lengthscales);
+}
+
+static void write_lengthscale(const cgm_option *row, const void *target, FILE *stream)
+{
+    (void)row;
+    const cgm_config *config = target;
+    if (config->lengthscale_rule == CGM_LENGTHSCALE_GIVEN) {
+        write_list(config->lengthscales, config->n_lengthscales, stream);
+    } else {
+        fputs(cgm_lengthscale_rule_name(config->lengthscale_rule), stream);
+    }
 }
 
 static cgm_status read_inv_temp(cgm_comm *comm, const cgm_option *row, const char *value,
                                 void *target)
 {
     cgm_config *config = target;
-    int64_t most = 1;
-    for (const char *c = value; *c != '\0'; c++) {
-        most += *c == ',';
-    }
-    config->inv_temp = cgm_alloc(comm, most, sizeof *config->inv_temp);
-    char *copy = cgm_alloc(comm, (int64_t)strlen(value) + 1, 1);
-    if (config->inv_temp == NULL || copy == NULL) {
-        free(copy);
-        return CGM_ERR_MEMORY;
-    }
-    memcpy(copy, value, strlen(value));
-    bool accepted = true;
-    for (char *rest = copy; accepted && rest != NULL;) {
-        accepted = next_inv_temp(row, &rest, config);
-    }
-    free(copy);
-    return accepted ? CGM_OK : CGM_ERR_USAGE;
+    return read_list(comm, row, value, true, &config->inv_temp, &config->n_inv_temp);
 }
 
 static void write_inv_temp(const cgm_option *row, const void *target, FILE *stream)
 {
     (void)row;
     const cgm_config *config = target;
-    for (int64_t k = 0; k < config->n_inv_temp; k++) {
-        fputs(k > 0 ? ", " : "", stream);
-        cgm_option_write_number(config->inv_temp[k], stream);
+    write_list(config->inv_temp, config->n_inv_temp, stream);
+}
+
+/* A word, or beta:a,b with both numbers in the row's range. */
+static cgm_status read_semivalue(cgm_comm *comm, const cgm_option *row, const char *value,
+                                 void *target)
+{
+    cgm_semivalue *semivalue = &((cgm_config *)target)->semivalue;
+    *semivalue = (cgm_semivalue){CGM_SEMIVALUE_SHAPLEY, 1.0, 1.0};
+    for (int kind = 0; kind < CGM_SEMIVALUE_BETA; kind++) {
+        if (strcmp(value, cgm_semivalue_name((cgm_semivalue_kind)kind)) == 0) {
+            semivalue->kind = (cgm_semivalue_kind)kind;
+            return CGM_OK;
+        }
     }
+    const char *prefix = "beta:";
+    if (strncmp(value, prefix, strlen(prefix)) != 0) {
+        return CGM_ERR_USAGE;
+    }
+    double *parameters;
+    int64_t count;
+    cgm_status status = read_list(comm, row, value + strlen(prefix), false, &parameters, &count);
+    if (status == CGM_OK && count == 2) {
+        *semivalue = (cgm_semivalue){CGM_SEMIVALUE_BETA, parameters[0], parameters[1]};
+    }
+    free(parameters);
+    return status == CGM_OK && count != 2 ? CGM_ERR_USAGE : status;
+}
+
+static void write_semivalue(const cgm_option *row, const void *target, FILE *stream)
+{
+    (void)row;
+    char text[CGM_SEMIVALUE_TEXT];
+    cgm_semivalue_text(&((const cgm_config *)target)->semivalue, text);
+    fputs(text, stream);
 }
 
 static const cgm_option_kind lengthscale = {read_lengthscale, write_lengthscale};
 static const cgm_option_kind inv_temp = {read_inv_temp, write_inv_temp};
+static const cgm_option_kind semivalue = {read_semivalue, write_semivalue};
 
 const cgm_option cgm_options[CGM_N_OPTIONS] = {
     {"input.parties", NULL, &cgm_option_path, FIELD(input_parties), NULL, "a path; required",
@@ -124,20 +168,28 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      "a path; empty: the file of input.parties",
      .help = "HDF5 file with /candidates/data, the pool of synthetic points"},
 
-    {"features.scale", "none", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("none"), NULL,
-     .help = "features are used in the unit they come in"},
+    {"features.scale", "none", &cgm_option_word, FIELD(scaling),
+     CGM_WORDS([CGM_SCALE_NONE] = "none", [CGM_SCALE_STANDARD] = "standard",
+               [CGM_SCALE_MINMAX] = "minmax"),
+     NULL,
+     .help = "fitted on all parties together and applied to the pool too; standard: mean 0 and\n"
+             "standard deviation 1; minmax: 0 .. 1; rewards keep the unit of the input"},
     {"features.type", "none", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("none"), NULL,
      .help = "features are used as they come"},
 
     {"generator.type", "file", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("file"), NULL,
      .help = "where the pool of synthetic points comes from"},
 
-    {"kernel.type", "se", &cgm_option_word, FIELD(kernel_type), CGM_WORDS([CGM_KERNEL_SE] = "se"),
-     NULL, .help = "squared exponential"},
+    {"kernel.type", "se", &cgm_option_word, FIELD(kernel_type),
+     CGM_WORDS([CGM_KERNEL_SE] = "se", [CGM_KERNEL_SE_SUM] = "se_sum", [CGM_KERNEL_RQ] = "rq"),
+     NULL,
+     .help = "squared exponential; the sum of three, at 0.1, 1 and 10 lengthscales; the sum of\n"
+             "three rational quadratic ones, of shape 0.1, 1 and 10"},
     {"kernel.lengthscale", "nonnegative", &lengthscale, CGM_NO_FIELD, NULL,
-     "nonnegative, or a number > 0",
-     .help = "nonnegative: the smallest above which no party's own value is negative;\n"
-             "a number: in the features' unit",
+     "nonnegative, median, or numbers > 0",
+     .help = "nonnegative: the smallest above which no party's own value is negative; median:\n"
+             "median distance between the parties' points, of at most 5000; numbers: in the\n"
+             "features' unit, one for all features or one each",
      .high = 1e150},
 
     {"values.exchange", "shards", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("shards"), NULL,
@@ -147,8 +199,11 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      CGM_WORDS([CGM_SHAPLEY_AUTO] = "auto", [CGM_SHAPLEY_ENUMERATE] = "enumerate",
                [CGM_SHAPLEY_QUADRATURE] = "quadrature"),
      NULL, .help = "auto: enumerate all coalitions up to 20 parties, quadrature above"},
-    {"shapley.semivalue", "shapley", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("shapley"), NULL,
-     .help = "how a party's contributions to coalitions are weighted"},
+    {"shapley.semivalue", "shapley", &semivalue, CGM_NO_FIELD, NULL,
+     "shapley, banzhaf, leave_one_out, beta:a,b",
+     .help = "how a party's contributions to coalitions are weighted; beta:16,1 favours small\n"
+             "coalitions, beta:1,16 large ones; 0.05 <= a, b <= 100",
+     .low = 0.05, .low_closed = true, .high = 100.0},
     {"shapley.tolerance", "1e-12", &cgm_option_number, FIELD(shapley_tolerance), NULL,
      "a number > 0 and <= 1",
      .help = "the quadrature is refined while its error exceeds this share of the largest value",
@@ -159,6 +214,11 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .help =
          "a reward is worth at least as much as: individual: the party's own data; stable: also\n"
          "the joint data of all parties whose Shapley value does not exceed the party's"},
+    {"reward.strict", "false", &cgm_option_truth, FIELD(reward_strict), cgm_option_truth_words,
+     NULL,
+     .help =
+         "what happens when no rewards satisfy the condition; false: it is relaxed as little as\n"
+         "possible, and the output says what each party loses; true: an error"},
 
     {"sampling.inv_temp", "1", &inv_temp, CGM_NO_FIELD, NULL,
      "a comma list, each 0 .. inf, none twice",

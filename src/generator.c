@@ -70,7 +70,8 @@ static cgm_status allocate_pool(cgm_comm *comm, const cgm_points_shape *shape,
         status = cgm_shared_create(comm, n_points * sizeof *candidates->labels,
                                    &candidates->labels_memory);
     }
-    candidates->points = candidates->points_memory.data;
+    candidates->original = candidates->points_memory.data;
+    candidates->points = candidates->original;
     candidates->labels = candidates->labels_memory.data;
     return status;
 }
@@ -113,6 +114,7 @@ cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, int64_t n_featu
 void cgm_candidates_destroy(cgm_candidates *candidates)
 {
     cgm_shared_destroy(&candidates->points_memory);
+    cgm_shared_destroy(&candidates->scaled_memory);
     cgm_shared_destroy(&candidates->labels_memory);
     *candidates = (cgm_candidates){0};
 }

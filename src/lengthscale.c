@@ -5,126 +5,16 @@
 
 #include "cgm/accumulator.h"
 #include "cgm/tolerance.h"
+#include "lengthscale_median.h"
+
+const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule)
+{
+    static const char *const names[] = {"nonnegative", "median", "given"};
+    return names[rule];
+}
 
 /* Doublings of the top rung before the search gives up, and evaluations inside the bracket. */
 enum { TOP_DOUBLINGS = 10, BRACKET_EVALUATIONS = 60 };
-
-/* ---- spread of T ---- */
-
-/* The rows of T that this rank accounts for: its parties' and its slice of the pool. */
-typedef struct own_rows {
-    const double *points[2];
-    int64_t n_points[2];
-} own_rows;
-
-static own_rows own_rows_of(const cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
-                            const cgm_candidates *candidates)
-{
-    const int64_t first = layout->first_candidate[comm->rank];
-    const int64_t end = layout->first_candidate[comm->rank + 1];
-    return (own_rows){{shard->points, candidates->points + first * layout->n_features},
-                      {shard->n_local_points, end - first}};
-}
-
-/* Smallest value and largest value of every feature; the negative of the smallest, so that one
- * maximum over ranks gives both. extremes [2][n_features]. */
-static void measure_range(cgm_comm *comm, const own_rows *rows, int64_t n_features,
-                          double *extremes)
-{
-    for (int64_t f = 0; f < 2 * n_features; f++) {
-        extremes[f] = -INFINITY;
-    }
-    for (int part = 0; part < 2; part++) {
-        for (int64_t k = 0; k < rows->n_points[part] * n_features; k++) {
-            double value = rows->points[part][k];
-            double *low = &extremes[k % n_features];
-            double *high = low + n_features;
-            *low = fmax(*low, -value);
-            *high = fmax(*high, value);
-        }
-    }
-    cgm_comm_max(comm, extremes, 2 * n_features);
-}
-
-/* Sums over T of (x - centre)/range (power 1), or of its squared difference from means (power 2),
- * by feature, exactly: every term lies in [-1, 1]. */
-static void sum_features(cgm_comm *comm, const own_rows *rows, int64_t n_features,
-                         const double *centre, const double *range, const double *means,
-                         cgm_accumulator *sums)
-{
-    for (int part = 0; part < 2; part++) {
-        for (int64_t k = 0; k < rows->n_points[part] * n_features; k++) {
-            const int64_t f = k % n_features;
-            double term = range[f] > 0.0 ? (rows->points[part][k] - centre[f]) / range[f] : 0.0;
-            if (means != NULL) {
-                term = (term - means[f]) * (term - means[f]);
-            }
-            cgm_accumulator_add(&sums[f], term);
-        }
-    }
-    cgm_accumulator_reduce(comm, sums, n_features);
-}
-
-/* Root of the mean over features of the variance. work [4][n_features], its first half the
- * extremes. */
-static double measure_deviation(cgm_comm *comm, const own_rows *rows, int64_t n_features,
-                                int64_t n_reference, double *centre, double *work,
-                                cgm_accumulator *sums)
-{
-    double *range = work;
-    double *means = work + 2 * n_features;
-    for (int64_t f = 0; f < n_features; f++) {
-        double low = -work[f];
-        double high = work[n_features + f];
-        centre[f] = low + 0.5 * (high - low);
-        range[f] = high - low;
-    }
-    sum_features(comm, rows, n_features, centre, range, NULL, sums);
-    for (int64_t f = 0; f < n_features; f++) {
-        means[f] = cgm_accumulator_value(&sums[f]) / (double)n_reference;
-        sums[f] = (cgm_accumulator){{0}};
-    }
-    sum_features(comm, rows, n_features, centre, range, means, sums);
-    double widest = 0.0;
-    for (int64_t f = 0; f < n_features; f++) {
-        widest = fmax(widest, range[f]);
-    }
-    double variance = 0.0; /* in units of the widest range, so that no square overflows */
-    for (int64_t f = 0; f < n_features && widest > 0.0; f++) {
-        double part = range[f] / widest;
-        variance += part * part * cgm_accumulator_value(&sums[f]) / (double)n_reference;
-    }
-    return widest * sqrt(variance / (double)n_features);
-}
-
-cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
-                              const cgm_candidates *candidates, cgm_spread *spread)
-{
-    const int64_t d = layout->n_features;
-    *spread = (cgm_spread){.centre = cgm_alloc(comm, d, sizeof(double))};
-    double *work = cgm_alloc(comm, 4 * d, sizeof(double));
-    cgm_accumulator *sums = cgm_alloc(comm, d, sizeof(cgm_accumulator));
-    bool refused = spread->centre == NULL || work == NULL || sums == NULL;
-    cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
-    if (status == CGM_OK) {
-        const own_rows rows = own_rows_of(comm, layout, shard, candidates);
-        const int64_t n_reference = shard->n_points + candidates->n_points;
-        measure_range(comm, &rows, d, work);
-        spread->deviation =
-            measure_deviation(comm, &rows, d, n_reference, spread->centre, work, sums);
-    }
-    free(work);
-    free(sums);
-    return status;
-}
-
-void cgm_spread_destroy(cgm_spread *spread)
-{
-    free(spread->centre);
-    *spread = (cgm_spread){0};
-}
-
-/* ---- passes over parties × T ---- */
 
 /* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or
  * the kernel and its slope; each has S_ii and t_i of every party. */
@@ -219,8 +109,6 @@ static cgm_status run_pass(lengthscale_search *search, int n_series, bool ladder
     free(sums.party);
     return status;
 }
-
-/* ---- the search ---- */
 
 /* One end of the bracket: values and slopes of all parties at exp(log_lengthscale). */
 typedef struct bracket_end {
@@ -412,17 +300,13 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
     return status;
 }
 
-cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
-                                  const cgm_candidates *candidates, double deviation,
-                                  cgm_kernel *kernel, cgm_lengthscale *choice)
+/* The smallest ℓ above which no party's own value is negative. */
+static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_layout *layout,
+                                     const cgm_shard *shard, const cgm_candidates *candidates,
+                                     double deviation, const cgm_kernel *kernel,
+                                     cgm_lengthscale *choice)
 {
     const int64_t n = layout->n_parties;
-    *choice = (cgm_lengthscale){.rule = CGM_LENGTHSCALE_NONNEGATIVE, .value = 1.0};
-    if (deviation == 0.0) {
-        /* All points coincide: every lengthscale gives the same kernel (MATH.md §3). */
-        kernel->lengthscale = choice->value;
-        return CGM_OK;
-    }
     lengthscale_search search = {comm, layout, shard, candidates, *kernel, 0};
     bracket_end low = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
     bracket_end high = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
@@ -436,8 +320,58 @@ cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, cons
     }
     choice->value = choice->always_valid ? low.lengthscale : high.lengthscale;
     choice->passes = search.passes;
-    kernel->lengthscale = choice->value;
     free(low.values);
     free(high.values);
+    return status;
+}
+
+static cgm_status choose_median(cgm_comm *comm, const cgm_shard *shard, uint64_t seed,
+                                cgm_lengthscale *choice)
+{
+    cgm_status status = cgm_median_distance(comm, shard, seed, &choice->value);
+    if (status == CGM_OK && choice->value <= 0.0) {
+        status = cgm_fail(comm, CGM_ERR_INPUT,
+                          "kernel.lengthscale = median: the median distance between the parties' "
+                          "points is 0 (more than half of the pairs coincide); use nonnegative or "
+                          "a number");
+    }
+    return status;
+}
+
+static cgm_status take_given(cgm_comm *comm, const double *given, int64_t n_given,
+                             cgm_kernel *kernel, cgm_lengthscale *choice)
+{
+    if (n_given == 1) {
+        choice->value = given[0];
+        return CGM_OK;
+    }
+    if (n_given != kernel->n_features) {
+        return cgm_fail(comm, CGM_ERR_USAGE,
+                        "kernel.lengthscale has %lld numbers, the points have %lld features; give "
+                        "one number, or one a feature",
+                        (long long)n_given, (long long)kernel->n_features);
+    }
+    choice->value = NAN;
+    kernel->feature_lengthscales = given;
+    return CGM_OK;
+}
+
+cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+                                  const cgm_candidates *candidates, double deviation,
+                                  cgm_lengthscale_rule rule, const double *given, int64_t n_given,
+                                  uint64_t seed, cgm_kernel *kernel, cgm_lengthscale *choice)
+{
+    *choice = (cgm_lengthscale){.rule = rule, .value = 1.0};
+    cgm_status status = CGM_OK;
+    if (rule == CGM_LENGTHSCALE_GIVEN) {
+        status = take_given(comm, given, n_given, kernel, choice);
+    } else if (deviation > 0.0) {
+        /* Where all points coincide every lengthscale gives the same kernel: 1 stands. */
+        status =
+            rule == CGM_LENGTHSCALE_MEDIAN
+                ? choose_median(comm, shard, seed, choice)
+                : choose_nonnegative(comm, layout, shard, candidates, deviation, kernel, choice);
+    }
+    kernel->lengthscale = choice->value;
     return status;
 }

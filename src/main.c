@@ -8,10 +8,12 @@
 #include "cgm/cost.h"
 #include "cgm/dense.h"
 #include "cgm/diff.h"
+#include "cgm/import.h"
 #include "cgm/pipeline.h"
 #include "cgm/provenance.h"
 #include "cgm/simulate.h"
 #include "cgm/text.h"
+#include "cgm/verify.h"
 
 typedef struct command {
     const char *name; /* first, for cgm_text_nearest */
@@ -56,7 +58,11 @@ static const command commands[] = {
      check, cgm_config_print_help},
     {"simulate", "--out FILE [--name VALUE ...]", "write simulated credit ratings", cgm_simulate,
      cgm_simulate_print_help},
+    {"import", "--out FILE.h5 PARTY.csv ...", "turn CSV files into input", cgm_import,
+     cgm_import_print_help},
     {"diff", "A.h5 B.h5", "compare the results of two runs bit by bit", cgm_diff, NULL},
+    {"verify", "RESULT.h5 --party NAME FILE", "check a party's reward from its own data",
+     cgm_verify, cgm_verify_print_help},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -70,8 +76,8 @@ static void print_usage(FILE *stream)
     }
     fputs("  cgm COMMAND --help, cgm help COMMAND              its options\n"
           "  cgm --version                                     versions of program and libraries\n"
-          "\nExit codes: 0 ok, 1 diff says no, 2 usage, 3 input, 4 memory, 5 reward program,\n"
-          "6 output, 70 bug\n",
+          "\nExit codes: 0 ok, 1 diff or verify says no, 2 usage, 3 input, 4 memory,\n"
+          "5 reward program, 6 output, 70 bug\n",
           stream);
 }
 

@@ -1,5 +1,6 @@
 #include "option.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -197,4 +198,63 @@ int cgm_option_find(const cgm_option *rows, int n_rows, const char *name)
         }
     }
     return -1;
+}
+
+/* Reads the option at given[*next] and moves on behind its value. */
+static cgm_status take_one(cgm_comm *comm, const cgm_option *rows, int n_rows, int n_arguments,
+                           char **given, int *next, bool *taken, void *target)
+{
+    const char *argument = given[(*next)++];
+    char where[320];
+    snprintf(where, sizeof where, "argument '%.256s'", argument);
+    char name[64];
+    size_t length = strcspn(argument, "=");
+    snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : (int)sizeof name,
+             argument);
+    int k = cgm_option_find(rows, n_rows, name);
+    if (k < 0) {
+        return cgm_fail(comm, CGM_ERR_USAGE, "%s: unknown option (did you mean %s?)", where,
+                        cgm_text_nearest(name, rows, (size_t)n_rows, sizeof rows[0]));
+    }
+    if (taken[k]) {
+        return cgm_fail(comm, CGM_ERR_USAGE, "%s: %s is given twice; remove one", where, name);
+    }
+    const char *value = argument[length] == '=' ? argument + length + 1 : NULL;
+    if (value == NULL && *next < n_arguments) {
+        value = given[(*next)++];
+    }
+    if (value == NULL) {
+        return cgm_fail(comm, CGM_ERR_USAGE, "%s: no value; write %s VALUE", where, name);
+    }
+    taken[k] = true;
+    return cgm_option_set(comm, &rows[k], where, value, target);
+}
+
+cgm_status cgm_option_take(cgm_comm *comm, const cgm_option *rows, int n_rows, int n_arguments,
+                           char **given, void *target, char **rest, int *n_rest)
+{
+    assert(n_rows <= CGM_OPTION_ROWS_MAX);
+    bool taken[CGM_OPTION_ROWS_MAX] = {false};
+    cgm_status status = CGM_OK;
+    int others = 0;
+    for (int next = 0; next < n_arguments && status == CGM_OK;) {
+        if (rest != NULL && strncmp(given[next], "--", 2) != 0) {
+            rest[others++] = given[next++];
+        } else {
+            status = take_one(comm, rows, n_rows, n_arguments, given, &next, taken, target);
+        }
+    }
+    for (int k = 0; k < n_rows && status == CGM_OK; k++) {
+        if (taken[k]) {
+            continue;
+        }
+        status = rows[k].initial == NULL
+                     ? cgm_fail(comm, CGM_ERR_USAGE, "%s is required: write %s VALUE", rows[k].name,
+                                rows[k].name)
+                     : cgm_option_set(comm, &rows[k], "default", rows[k].initial, target);
+    }
+    if (rest != NULL) {
+        *n_rest = others;
+    }
+    return status;
 }

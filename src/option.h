@@ -68,6 +68,21 @@ int cgm_option_find(const cgm_option *rows, int n_rows, const char *name);
 cgm_status cgm_option_set(cgm_comm *comm, const cgm_option *row, const char *where,
                           const char *value, void *target);
 
+/** Largest number of rows of a table that cgm_option_take reads. */
+enum { CGM_OPTION_ROWS_MAX = 64 };
+
+/**
+ * Read `--name VALUE` and `--name=VALUE` from a command line, and the defaults of what is not
+ * given.  Local.
+ * @param[out] rest    [n_arguments] the arguments that do not begin with --, in order; NULL: such
+ * an argument is an error
+ * @param[out] n_rest  their number; not touched when rest is NULL
+ * @return CGM_OK, CGM_ERR_USAGE (the message names the option and, for an unknown one, the
+ * nearest), CGM_ERR_MEMORY
+ */
+cgm_status cgm_option_take(cgm_comm *comm, const cgm_option *rows, int n_rows, int n_arguments,
+                           char **given, void *target, char **rest, int *n_rest);
+
 /** Local. A row as help text. */
 void cgm_option_print(const cgm_option *row, FILE *stream);
 

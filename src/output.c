@@ -11,9 +11,10 @@
 #include "cgm/h5.h"
 #include "cgm/provenance.h"
 #include "cgm/result.h"
+#include "newfile.h"
 
-/* Room for the path of a dataset, and for a warning. */
-enum { PATH_ROOM = 96, WARNING_ROOM = 512 };
+/* Room for the path of a dataset. */
+enum { PATH_ROOM = 96 };
 
 /* A result file while it is written. */
 typedef struct writer {
@@ -159,12 +160,12 @@ static void put_options(writer *to)
 static void put_root(writer *to)
 {
     const cgm_run *run = to->run;
-    const bool paid = run->reward.status != CGM_REWARD_NO_CONTRIBUTION;
+    const bool optimal = run->reward.status == CGM_REWARD_OPTIMAL;
     const int64_t schema = 1;
     put_attribute(to, "/", "schema", CGM_H5_INT64, &schema);
     put_attribute(to, "/", "seed", CGM_H5_UINT64, &run->config->seed);
     put_attribute(to, "/", "status", CGM_H5_TEXT,
-                  paid ? "complete" : cgm_reward_status_name(run->reward.status));
+                  optimal ? "complete" : cgm_reward_status_name(run->reward.status));
 
     const int64_t size = to->comm->size;
     const int64_t threads = 1;
@@ -181,48 +182,11 @@ static void put_root(writer *to)
     put_options(to);
 }
 
-/* Doubtful conditions, each with what to do about it. */
 static void put_warnings(writer *to)
 {
-    const cgm_run *run = to->run;
-    const int64_t most = 1 + run->sampling.n_sets;
-    char **codes = cgm_alloc(to->comm, most, sizeof *codes);
-    char **texts = cgm_alloc(to->comm, most, sizeof *texts);
-    char *lines = cgm_alloc(to->comm, most, WARNING_ROOM);
-    if (have_all(to, codes != NULL && texts != NULL && lines != NULL)) {
-        int64_t count = 0;
-        for (int64_t k = 0; k < most; k++) {
-            texts[k] = lines + k * WARNING_ROOM;
-        }
-        if (run->lengthscale.always_valid) {
-            codes[count] = "always_valid";
-            snprintf(texts[count++], WARNING_ROOM,
-                     "no lengthscale down to %g makes a party's own value negative, so the data "
-                     "did not choose one and this bound was used; set kernel.lengthscale to a "
-                     "number near the median distance between points",
-                     run->lengthscale.value);
-        }
-        for (int64_t s = 0; s < run->sampling.n_sets; s++) {
-            const cgm_reward_set *set = &run->sampling.sets[s];
-            int64_t short_of = 0;
-            for (int64_t i = 0; i < run->shard.n_parties; i++) {
-                short_of += !set->reached[i];
-            }
-            if (short_of > 0) {
-                codes[count] = "target_not_reached";
-                snprintf(texts[count++], WARNING_ROOM,
-                         "at inverse temperature %g, %lld of %lld parties got less than their "
-                         "target; use a larger pool, a larger sampling.inv_temp or a larger "
-                         "sampling.patience",
-                         set->inv_temp, (long long)short_of, (long long)run->shard.n_parties);
-            }
-        }
-        put_texts(to, "/warnings/code", count, codes);
-        put_texts(to, "/warnings/text", count, texts);
-    }
-    free(codes);
-    free(texts);
-    free(lines);
+    const cgm_warnings *warnings = &to->run->warnings;
+    put_texts(to, "/warnings/code", warnings->count, warnings->code);
+    put_texts(to, "/warnings/text", warnings->count, warnings->text);
 }
 
 static void put_parties(writer *to)
@@ -236,11 +200,34 @@ static void put_parties(writer *to)
 static void put_kernel(writer *to)
 {
     const cgm_lengthscale *choice = &to->run->lengthscale;
-    put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, 1, &choice->value);
-    put_attribute(to, "/kernel", "type", CGM_H5_TEXT, "se");
-    put_attribute(to, "/kernel", "rule", CGM_H5_TEXT,
-                  choice->rule == CGM_LENGTHSCALE_GIVEN ? "given" : "nonnegative");
+    const cgm_kernel *kernel = &to->run->kernel;
+    const cgm_diagnostics *diagnostics = &to->run->diagnostics;
+    const int64_t sufficient = diagnostics->sufficient_condition;
+    if (kernel->feature_lengthscales != NULL) {
+        put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, kernel->n_features,
+                  kernel->feature_lengthscales);
+    } else {
+        put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, 1, &kernel->lengthscale);
+    }
+    put_attribute(to, "/kernel", "type", CGM_H5_TEXT, cgm_kernel_name(kernel->type));
+    put_attribute(to, "/kernel", "rule", CGM_H5_TEXT, cgm_lengthscale_rule_name(choice->rule));
     put_attribute(to, "/kernel", "passes", CGM_H5_INT64, &choice->passes);
+    put_attribute(to, "/kernel", "sufficient_condition", CGM_H5_INT64, &sufficient);
+    put_attribute(to, "/kernel", "monotone_violations", CGM_H5_INT64,
+                  &diagnostics->monotone_violations);
+    put_attribute(to, "/kernel", "marginals", CGM_H5_INT64, &diagnostics->marginals);
+    put_attribute(to, "/kernel", "worst_marginal", CGM_H5_DOUBLE, &diagnostics->worst_marginal);
+}
+
+/* What scaling did to the features, if it did anything. */
+static void put_features(writer *to)
+{
+    const cgm_features *features = &to->run->features;
+    const int64_t d = to->run->shard.n_features;
+    if (features->scaling != CGM_SCALE_NONE) {
+        put_array(to, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
+        put_array(to, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
+    }
 }
 
 static void put_sums(writer *to)
@@ -275,11 +262,13 @@ static void put_shapley(writer *to)
 {
     const cgm_shapley *shapley = &to->run->shapley;
     const int64_t n_parties = to->run->shard.n_parties;
+    char semivalue[CGM_SEMIVALUE_TEXT];
+    cgm_semivalue_text(&shapley->semivalue, semivalue);
     put_array(to, "/shapley/phi", CGM_H5_DOUBLE, n_parties, shapley->phi);
     put_array(to, "/shapley/alpha", CGM_H5_DOUBLE, n_parties, shapley->alpha);
     put_attribute(to, "/shapley", "method", CGM_H5_TEXT,
                   shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumerate" : "quadrature");
-    put_attribute(to, "/shapley", "semivalue", CGM_H5_TEXT, "shapley");
+    put_attribute(to, "/shapley", "semivalue", CGM_H5_TEXT, semivalue);
     put_attribute(to, "/shapley", "error_estimate", CGM_H5_DOUBLE, &shapley->error_estimate);
     put_attribute(to, "/shapley", "efficiency_gap", CGM_H5_DOUBLE, &shapley->efficiency_gap);
     put_attribute(to, "/shapley", "nodes", CGM_H5_INT64, &shapley->nodes);
@@ -288,7 +277,6 @@ static void put_shapley(writer *to)
 static void put_reward(writer *to)
 {
     const cgm_reward *reward = &to->run->reward;
-    const double total_violation = 0;
     put_array(to, "/reward/r", CGM_H5_DOUBLE, to->run->shard.n_parties, reward->r);
     put_attribute(to, "/reward", "condition", CGM_H5_TEXT,
                   cgm_reward_condition_name(reward->condition));
@@ -296,7 +284,32 @@ static void put_reward(writer *to)
     put_attribute(to, "/reward", "rho", CGM_H5_DOUBLE, &reward->rho);
     put_attribute(to, "/reward", "status", CGM_H5_TEXT, cgm_reward_status_name(reward->status));
     put_attribute(to, "/reward", "binding", CGM_H5_TEXT, reward->binding);
-    put_attribute(to, "/reward", "total_violation", CGM_H5_DOUBLE, &total_violation);
+    put_attribute(to, "/reward", "total_violation", CGM_H5_DOUBLE, &reward->total_violation);
+    if (reward->lost != NULL) {
+        put_texts(to, "/reward/lost", to->run->shard.n_parties, reward->lost);
+    }
+}
+
+static void put_incentives(writer *to)
+{
+    const cgm_incentive_row *rows = to->run->incentives.rows;
+    char *names[CGM_N_INCENTIVES];
+    char *details[CGM_N_INCENTIVES];
+    int64_t holds[CGM_N_INCENTIVES];
+    double violation[CGM_N_INCENTIVES];
+    double realised[CGM_N_INCENTIVES];
+    for (int k = 0; k < CGM_N_INCENTIVES; k++) {
+        names[k] = (char *)cgm_incentive_name((cgm_incentive)k);
+        details[k] = (char *)rows[k].detail;
+        holds[k] = rows[k].holds;
+        violation[k] = rows[k].violation;
+        realised[k] = rows[k].realised;
+    }
+    put_texts(to, "/incentives/name", CGM_N_INCENTIVES, names);
+    put_array(to, "/incentives/holds", CGM_H5_INT64, CGM_N_INCENTIVES, holds);
+    put_array(to, "/incentives/violation", CGM_H5_DOUBLE, CGM_N_INCENTIVES, violation);
+    put_array(to, "/incentives/realised", CGM_H5_DOUBLE, CGM_N_INCENTIVES, realised);
+    put_texts(to, "/incentives/detail", CGM_N_INCENTIVES, details);
 }
 
 /* beta_<%g> and a dataset in it. */
@@ -310,7 +323,7 @@ static const char *set_path(const cgm_reward_set *set, const char *name, char pa
 static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, int64_t n_rows)
 {
     const cgm_candidates *pool = &to->run->candidates;
-    const size_t row_bytes = (size_t)pool->n_features * sizeof *pool->points;
+    const size_t row_bytes = (size_t)pool->n_features * sizeof *pool->original;
     const int64_t total = set->offsets[to->run->shard.n_parties];
     const int64_t dims[2] = {total, pool->n_features};
     char path[PATH_ROOM];
@@ -319,7 +332,8 @@ static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, in
     if (have_all(to, points != NULL && labels != NULL)) {
         for (int64_t k = 0; k < n_rows; k++) {
             const int64_t row = set->indices[k];
-            memcpy(points + k * pool->n_features, pool->points + row * pool->n_features, row_bytes);
+            memcpy(points + k * pool->n_features, pool->original + row * pool->n_features,
+                   row_bytes);
             labels[k] = pool->has_labels ? pool->labels[row] : 0;
         }
         put_rows(to, set_path(set, "data", path), CGM_H5_DOUBLE, 2, dims, first, n_rows, points);
@@ -394,6 +408,17 @@ static void put_end(writer *to)
     put_record(to, "finished", finished);
 }
 
+/* Texts of a dataset are padded to the longest. */
+static int64_t bound_texts(int64_t count, char *const *texts)
+{
+    size_t longest = 0;
+    for (int64_t k = 0; k < count; k++) {
+        const size_t length = strlen(texts[k]);
+        longest = length > longest ? length : longest;
+    }
+    return count * ((int64_t)longest + 1);
+}
+
 /* More than the file will take: all arrays, and room for what HDF5 keeps beside them. */
 static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 {
@@ -407,12 +432,10 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
         words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
     }
     int64_t texts = (int64_t)strlen(run->command) + comm->size * (int64_t)sizeof comm->host;
-    size_t longest = 0;
-    for (int64_t i = 0; i < n_parties; i++) {
-        size_t length = strlen(run->shard.names[i]);
-        longest = length > longest ? length : longest;
-    }
-    return (int64_t)sizeof(double) * words + texts + n_parties * (int64_t)longest + (1 << 18);
+    texts += bound_texts(run->warnings.count, run->warnings.text);
+    texts += run->reward.lost != NULL ? bound_texts(n_parties, run->reward.lost) : 0;
+    texts += bound_texts(n_parties, run->shard.names);
+    return (int64_t)sizeof(double) * words + texts + (1 << 18);
 }
 
 /* Takes the space on the disk before ranks write together: a write that fails on one of them would
@@ -440,8 +463,8 @@ static cgm_status write_file(cgm_comm *comm, const cgm_run *run, const char *pat
                              uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
-        put_root,    put_warnings, put_parties,  put_kernel,  put_sums, put_values,
-        put_shapley, put_reward,   put_sampling, put_timings, put_end,
+        put_root,    put_warnings, put_parties,    put_features, put_kernel,  put_sums, put_values,
+        put_shapley, put_reward,   put_incentives, put_sampling, put_timings, put_end,
     };
     writer to = {.comm = comm, .run = run};
     to.status = cgm_h5_create(comm, path, true, &to.file);
@@ -469,23 +492,6 @@ static cgm_status reserve(cgm_comm *comm, const char *path)
     }
     close(file);
     return CGM_OK;
-}
-
-/* Puts the file in its place without replacing another one. Where the file system has no links, a
- * file that appears in between would be replaced. */
-static int rename_exclusively(const char *from, const char *to)
-{
-    if (link(from, to) == 0) {
-        return unlink(from);
-    }
-    if (errno == EEXIST) {
-        return -1;
-    }
-    if (access(to, F_OK) == 0) {
-        errno = EEXIST;
-        return -1;
-    }
-    return rename(from, to);
 }
 
 static int synchronise(const char *path)
@@ -532,7 +538,7 @@ static cgm_status publish(cgm_comm *comm, const cgm_config *config, const char *
         return status;
     }
     int code = config->output_overwrite ? rename(temporary, target)
-                                        : rename_exclusively(temporary, target);
+                                        : cgm_newfile_rename(temporary, target);
     if (code != 0) {
         return cgm_fail(comm, CGM_ERR_OUTPUT,
                         "file '%s' cannot be put in place: %s; choose another output.file", target,

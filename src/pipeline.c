@@ -24,7 +24,7 @@ static uint64_t input_checksum_of(const cgm_run *run)
                                          run->shard.n_parties);
 }
 
-static cgm_status read_input(cgm_comm *comm, cgm_run *run)
+cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     const char *pool =
@@ -39,9 +39,24 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
     }
     if (status == CGM_OK) {
         run->input_checksum = input_checksum_of(run);
-        status = cgm_output_is_complete(comm, config, run->input_checksum, &run->already_complete);
     }
     return status;
+}
+
+static cgm_status read_input(cgm_comm *comm, cgm_run *run)
+{
+    cgm_status status = cgm_pipeline_read(comm, run);
+    if (status == CGM_OK) {
+        status =
+            cgm_output_is_complete(comm, run->config, run->input_checksum, &run->already_complete);
+    }
+    return status;
+}
+
+static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_features_scale(comm, run->config->scaling, &run->layout, &run->shard,
+                              &run->candidates, &run->features);
 }
 
 static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
@@ -54,15 +69,11 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
     }
     run->kernel = (cgm_kernel){.type = config->kernel_type,
                                .n_features = run->shard.n_features,
-                               .lengthscale = config->lengthscale,
                                .centre = run->spread.centre};
-    if (config->lengthscale_rule == CGM_LENGTHSCALE_GIVEN) {
-        run->lengthscale =
-            (cgm_lengthscale){.rule = CGM_LENGTHSCALE_GIVEN, .value = config->lengthscale};
-        return CGM_OK;
-    }
     return cgm_lengthscale_choose(comm, &run->layout, &run->shard, &run->candidates,
-                                  run->spread.deviation, &run->kernel, &run->lengthscale);
+                                  run->spread.overall, config->lengthscale_rule,
+                                  config->lengthscales, config->n_lengthscales, config->seed,
+                                  &run->kernel, &run->lengthscale);
 }
 
 static cgm_status compute_kernel_sums(cgm_comm *comm, cgm_run *run)
@@ -76,16 +87,24 @@ static cgm_status compute_values(cgm_comm *comm, cgm_run *run)
     return cgm_values_compute(comm, &run->sums, &run->values);
 }
 
+static cgm_status measure_diagnostics(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_diagnostics_measure(comm, &run->layout, &run->shard, &run->candidates, &run->kernel,
+                                   &run->sums, &run->values, run->config->seed, &run->diagnostics);
+}
+
 static cgm_status compute_shapley(cgm_comm *comm, cgm_run *run)
 {
     return cgm_shapley_compute(comm, &run->sums, &run->values, run->config->shapley_method,
-                               run->config->shapley_tolerance, &run->shapley);
+                               &run->config->semivalue, run->config->shapley_tolerance,
+                               &run->shapley);
 }
 
 static cgm_status solve_reward(cgm_comm *comm, cgm_run *run)
 {
     return cgm_reward_solve(comm, run->shard.names, &run->sums, &run->values, &run->shapley,
-                            run->config->reward_condition, &run->reward);
+                            run->config->reward_condition, run->config->reward_strict,
+                            &run->reward);
 }
 
 static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
@@ -94,6 +113,21 @@ static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
     return cgm_sampling_draw(comm, &run->shard, &run->candidates, &run->kernel, &run->sums,
                              &run->reward, config->inv_temp, config->n_inv_temp, config->patience,
                              config->seed, &run->sampling);
+}
+
+static cgm_status certify_incentives(cgm_comm *comm, cgm_run *run)
+{
+    cgm_status status = cgm_incentives_gather(comm, &run->shard, &run->sampling, &run->incentives);
+    if (status == CGM_OK) {
+        status = cgm_incentives_certify(comm, run->shard.names, &run->sums, &run->values,
+                                        &run->shapley, &run->reward, &run->incentives);
+    }
+    return status;
+}
+
+static cgm_status collect_warnings(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_warnings_collect(comm, run, &run->warnings);
 }
 
 static cgm_status write_output(cgm_comm *comm, cgm_run *run)
@@ -105,24 +139,31 @@ static cgm_status write_output(cgm_comm *comm, cgm_run *run)
 /* The order of the run. A stage reads what those above it left in the run and adds its own. */
 static const stage stages[] = {
     {"input", read_input},
+    {"features", scale_features},
     {"lengthscale", choose_lengthscale},
     {"kernel_sums", compute_kernel_sums},
     {"coalition", compute_values},
+    {"diagnostics", measure_diagnostics},
     {"shapley", compute_shapley},
     {"reward_lp", solve_reward},
     {"sampling", draw_samples},
+    {"incentives", certify_incentives},
+    {"warnings", collect_warnings},
     {"output", write_output},
 };
 enum { N_STAGES = sizeof stages / sizeof stages[0] };
 
-static void run_destroy(cgm_run *run)
+void cgm_pipeline_release(cgm_run *run)
 {
+    cgm_warnings_destroy(&run->warnings);
+    cgm_incentives_destroy(&run->incentives);
     cgm_sampling_destroy(&run->sampling);
     cgm_reward_destroy(&run->reward);
     cgm_shapley_destroy(&run->shapley);
     cgm_values_destroy(&run->values);
     cgm_kernel_sums_destroy(&run->sums);
     cgm_spread_destroy(&run->spread);
+    cgm_features_destroy(&run->features);
     cgm_layout_destroy(&run->layout);
     cgm_candidates_destroy(&run->candidates);
     cgm_shard_destroy(&run->shard);
@@ -162,6 +203,6 @@ cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char
     if (status == CGM_OK) {
         status = run_stages(comm, &run);
     }
-    run_destroy(&run);
+    cgm_pipeline_release(&run);
     return status;
 }

@@ -9,7 +9,7 @@
 
 /* Widest line; values of β in the table of rewards; parties in a table. */
 enum { LINE_COLUMNS = 100, BETAS_MAX = 4, ROWS_MAX = 60 };
-enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 20 };
+enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 20, CERTIFICATE_COLUMNS = 53 };
 
 /* ---- text in columns ---- */
 
@@ -63,12 +63,11 @@ static void print_line(FILE *stream, const char *label, const char *text)
     fputc('\n', stream);
 }
 
-/* A text over as many lines as it needs: broken at blanks, inside a word only if no line holds it.
- */
-static void print_wrapped(FILE *stream, const char *label, const char *text)
+/* A text from a column on, over as many lines as it needs: broken at blanks, inside a word only if
+ * no line holds it. */
+static void print_wrapped(FILE *stream, int indent, const char *text)
 {
-    const int64_t room = LINE_COLUMNS - LABEL_COLUMNS;
-    fprintf(stream, "%-*s", LABEL_COLUMNS, label);
+    const int64_t room = LINE_COLUMNS - indent;
     int64_t column = 0;
     for (const char *c = text; *c != '\0'; c++) {
         int64_t needed = begins_character(*c);
@@ -82,7 +81,7 @@ static void print_wrapped(FILE *stream, const char *label, const char *text)
         }
         bool blank = column > 0 && c[-1] == ' ';
         if (column + blank + needed > room) {
-            fprintf(stream, "\n%*s", LABEL_COLUMNS, "");
+            fprintf(stream, "\n%*s", indent, "");
             column = 0;
             blank = false;
         }
@@ -160,8 +159,6 @@ void cgm_report_header(cgm_comm *comm, const cgm_run *run, FILE *stream)
 typedef struct shown_parties {
     int64_t count;
     int64_t party[ROWS_MAX];
-    /* v at the end of the reward; NaN-free, so that ranks can merge it by maximum */
-    double value[ROWS_MAX][BETAS_MAX];
 } shown_parties;
 
 /* Keeps the count parties of the largest sign·φ in descending order, of equal ones the first. */
@@ -207,27 +204,6 @@ static int64_t n_shown_betas(const cgm_run *run)
     return run->sampling.n_sets < BETAS_MAX ? run->sampling.n_sets : BETAS_MAX;
 }
 
-/* Values along a reward are kept by the rank that drew it: the last one goes to all. */
-static void gather_values(cgm_comm *comm, const cgm_run *run, shown_parties *shown)
-{
-    const int64_t first = run->shard.first_party[comm->rank];
-    const int64_t end = run->shard.first_party[comm->rank + 1];
-    for (int64_t k = 0; k < shown->count; k++) {
-        int64_t i = shown->party[k];
-        for (int64_t b = 0; b < BETAS_MAX; b++) {
-            shown->value[k][b] = -INFINITY;
-            if (b >= n_shown_betas(run) || i < first || i >= end) {
-                continue;
-            }
-            const cgm_reward_set *set = &run->sampling.sets[b];
-            int64_t last = set->offsets[i + 1] - 1;
-            shown->value[k][b] = last >= set->offsets[i] ? set->values[last - set->offsets[first]]
-                                                         : set->start_value[i];
-        }
-    }
-    cgm_comm_max(comm, &shown->value[0][0], shown->count * BETAS_MAX);
-}
-
 static void print_summary(const cgm_run *run, FILE *stream)
 {
     const cgm_shapley *shapley = &run->shapley;
@@ -249,12 +225,13 @@ static void print_summary(const cgm_run *run, FILE *stream)
             shapley->error_estimate, shapley->efficiency_gap);
     fprintf(stream, "%-*s%s, %s", LABEL_COLUMNS, "reward",
             cgm_reward_condition_name(reward->condition), cgm_reward_status_name(reward->status));
-    if (reward->status == CGM_REWARD_OPTIMAL) {
+    if (reward->status != CGM_REWARD_NO_CONTRIBUTION) {
         fprintf(stream, ": v* = %.10g, rho = %.10g", reward->v_star, reward->rho);
     }
     fputc('\n', stream);
     if (reward->binding[0] != '\0') {
-        print_wrapped(stream, "", reward->binding);
+        fprintf(stream, "%*s", LABEL_COLUMNS, "");
+        print_wrapped(stream, LABEL_COLUMNS, reward->binding);
     }
 }
 
@@ -307,7 +284,7 @@ static void print_rewards(const cgm_run *run, const shown_parties *shown, FILE *
             bool reached = set->reached[i] != 0;
             short_of_target = short_of_target || !reached;
             fprintf(stream, " %7lld %9.5g%c", (long long)(set->offsets[i + 1] - set->offsets[i]),
-                    shown->value[k][b], reached ? ' ' : '*');
+                    run->incentives.realised[b * run->shard.n_parties + i], reached ? ' ' : '*');
         }
         fputc('\n', stream);
     }
@@ -318,6 +295,19 @@ static void print_rewards(const cgm_run *run, const shown_parties *shown, FILE *
     if (n_betas < run->sampling.n_sets) {
         fprintf(stream, "(the first %lld of %lld values of beta; all are in the output)\n",
                 (long long)n_betas, (long long)run->sampling.n_sets);
+    }
+}
+
+/* The incentives on r, then what the values reached make of them. */
+static void print_certificate(const cgm_run *run, FILE *stream)
+{
+    fprintf(stream, "\n%-23s %-5s %10s %10s  %s\n", "incentive", "holds", "violation", "realised",
+            "closest");
+    for (int k = 0; k < CGM_N_INCENTIVES; k++) {
+        const cgm_incentive_row *row = &run->incentives.rows[k];
+        fprintf(stream, "%-23s %-5s %10.3g %10.3g  ", cgm_incentive_name((cgm_incentive)k),
+                row->holds ? "yes" : "NO", row->violation, row->realised);
+        print_wrapped(stream, CERTIFICATE_COLUMNS, row->detail);
     }
 }
 
@@ -345,14 +335,18 @@ void cgm_report_results(cgm_comm *comm, const cgm_run *run, FILE *stream)
 {
     shown_parties shown;
     choose_shown(run, &shown);
-    gather_values(comm, run, &shown);
     if (comm->rank != 0) {
         return;
     }
     print_summary(run, stream);
     print_parties(run, &shown, stream);
     print_rewards(run, &shown, stream);
+    print_certificate(run, stream);
     print_timings(&run->timer, stream);
+    for (int64_t k = 0; k < run->warnings.count; k++) {
+        fprintf(stream, "%-*s", LABEL_COLUMNS, "warning");
+        print_wrapped(stream, LABEL_COLUMNS, run->warnings.text[k]);
+    }
     print_line(stream, "results", run->config->output_file);
     fflush(stream);
 }

@@ -4,11 +4,19 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cgm/tolerance.h"
 
-/* GLPK's own tolerances, tighter than its defaults: two variables allow it. */
+/* GLPK's own tolerances, tighter than its defaults and than CGM_LP_SLACK: the programs are simple
+ * enough. */
 #define SIMPLEX_TOLERANCE 1e-11
+
+/* Room for what a party loses: two incentives with their numbers. */
+enum { LOST_ROOM = 160 };
+
+/* Columns of the program; those of e_k follow when it is elastic. */
+enum { COLUMN_LOG_V_STAR = 1, COLUMN_RHO, COLUMN_ELASTIC };
 
 /* One row of the program: a party with α > 0. */
 typedef struct lp_row {
@@ -40,7 +48,9 @@ const char *cgm_reward_condition_name(cgm_reward_condition condition)
 
 const char *cgm_reward_status_name(cgm_reward_status status)
 {
-    return status == CGM_REWARD_OPTIMAL ? "optimal" : "no_contribution";
+    return status == CGM_REWARD_OPTIMAL   ? "optimal"
+           : status == CGM_REWARD_RELAXED ? "relaxed"
+                                          : "no_contribution";
 }
 
 const char *cgm_reward_library_version(void)
@@ -80,8 +90,7 @@ static void fill_stable(const cgm_kernel_sums *sums, const cgm_shapley *shapley,
             quadratic += sums->party_sums[i * n + i] + 2.0 * cross;
             member[i] = true;
         }
-        const double value =
-            2.0 * linear / ((double)sums->n_reference * size) - quadratic / (size * size);
+        const double value = cgm_coalition_formula(sums->n_reference, size, linear, quadratic);
         for (int64_t i = 0; i < n; i++) {
             stable[i] = shapley->tie[i] == k ? value : stable[i];
         }
@@ -134,27 +143,30 @@ static double closed_form_room(const closed_form *form)
     return fmin(form->equal.rho, fmin(form->upper.rho, form->upper.rho - form->lower.rho));
 }
 
-static glp_prob *build_program(const lp_row *rows, int64_t count)
+/* Two rows a party, ceiling and lower bound; elastic: e_k ≥ 0 is added to the lower one. */
+static glp_prob *build_program(const lp_row *rows, int64_t count, bool elastic)
 {
     glp_prob *program = glp_create_prob();
-    glp_set_obj_dir(program, GLP_MAX);
-    glp_add_cols(program, 2); /* log v*, ρ */
-    glp_set_col_bnds(program, 1, GLP_FR, 0.0, 0.0);
-    glp_set_col_bnds(program, 2, GLP_DB, 0.0, 1.0);
+    glp_add_cols(program, cgm_int(2 + (elastic ? count : 0)));
+    glp_set_col_bnds(program, COLUMN_LOG_V_STAR, GLP_FR, 0.0, 0.0);
+    glp_set_col_bnds(program, COLUMN_RHO, GLP_DB, 0.0, 1.0);
     glp_add_rows(program, cgm_int(2 * count));
     for (int64_t k = 0; k < count; k++) {
-        const int columns[] = {0, 1, 2};
-        const double coefficients[] = {0.0, 1.0, rows[k].log_alpha};
+        const int columns[] = {0, COLUMN_LOG_V_STAR, COLUMN_RHO, cgm_int(COLUMN_ELASTIC + k)};
+        const double coefficients[] = {0.0, 1.0, rows[k].log_alpha, 1.0};
         const int upper = cgm_int(2 * k + 1);
         glp_set_mat_row(program, upper, 2, columns, coefficients);
         glp_set_row_bnds(program, upper, GLP_UP, 0.0, rows[k].log_ceiling);
-        glp_set_mat_row(program, upper + 1, 2, columns, coefficients);
+        if (elastic) {
+            glp_set_col_bnds(program, columns[3], GLP_LO, 0.0, 0.0);
+        }
+        glp_set_mat_row(program, upper + 1, elastic ? 3 : 2, columns, coefficients);
         glp_set_row_bnds(program, upper + 1, GLP_LO, rows[k].log_lower, 0.0);
     }
     return program;
 }
 
-static bool run_simplex(glp_prob *program)
+static bool run_simplex(glp_prob *program, int direction)
 {
     glp_smcp parameters;
     glp_init_smcp(&parameters);
@@ -162,6 +174,7 @@ static bool run_simplex(glp_prob *program)
     parameters.meth = GLP_DUALP;
     parameters.tol_bnd = SIMPLEX_TOLERANCE;
     parameters.tol_dj = SIMPLEX_TOLERANCE;
+    glp_set_obj_dir(program, direction);
     return glp_simplex(program, &parameters) == 0 && glp_get_status(program) == GLP_OPT;
 }
 
@@ -169,22 +182,73 @@ static bool run_simplex(glp_prob *program)
 static bool solve_program(const lp_row *rows, int64_t count, double *log_v_star, double *rho)
 {
     glp_term_out(GLP_OFF);
-    glp_prob *program = build_program(rows, count);
-    glp_set_obj_coef(program, 1, 1.0);
-    bool solved = run_simplex(program);
+    glp_prob *program = build_program(rows, count, false);
+    glp_set_obj_coef(program, COLUMN_LOG_V_STAR, 1.0);
+    bool solved = run_simplex(program, GLP_MAX);
     if (solved) {
-        *log_v_star = glp_get_col_prim(program, 1);
-        *rho = glp_get_col_prim(program, 2);
-        glp_set_col_bnds(program, 1, GLP_FX, *log_v_star, *log_v_star);
-        glp_set_obj_coef(program, 1, 0.0);
-        glp_set_obj_coef(program, 2, 1.0);
-        if (run_simplex(program)) {
-            *rho = glp_get_col_prim(program, 2);
+        *log_v_star = glp_get_col_prim(program, COLUMN_LOG_V_STAR);
+        *rho = glp_get_col_prim(program, COLUMN_RHO);
+        glp_set_col_bnds(program, COLUMN_LOG_V_STAR, GLP_FX, *log_v_star, *log_v_star);
+        glp_set_obj_coef(program, COLUMN_LOG_V_STAR, 0.0);
+        glp_set_obj_coef(program, COLUMN_RHO, 1.0);
+        if (run_simplex(program, GLP_MAX)) {
+            *rho = glp_get_col_prim(program, COLUMN_RHO);
         }
     }
     glp_delete_prob(program);
     glp_free_env();
     return solved;
+}
+
+/* The objective of the first phase, Σe, becomes a row that holds it at its minimum; the second one
+ * takes its place. column, one [count + 1]: work space. */
+static void begin_second_phase(glp_prob *program, int64_t count, int *column, double *one)
+{
+    const double least = glp_get_obj_val(program);
+    for (int64_t k = 1; k <= count; k++) {
+        column[k] = cgm_int(COLUMN_ELASTIC + k - 1);
+        one[k] = 1.0;
+        glp_set_obj_coef(program, column[k], 0.0);
+    }
+    const int row = glp_add_rows(program, 1);
+    glp_set_mat_row(program, row, cgm_int(count), column, one);
+    glp_set_row_bnds(program, row, GLP_UP, 0.0, least + CGM_LP_SLACK);
+    glp_set_obj_coef(program, COLUMN_LOG_V_STAR, 1.0);
+    glp_set_obj_coef(program, COLUMN_RHO, CGM_LP_RHO_WEIGHT);
+}
+
+/* Minimise Σe, then maximise log v* + CGM_LP_RHO_WEIGHT·ρ. CGM_ERR_BUG: GLPK gives up, on a program
+ * that always has a solution. */
+static cgm_status solve_elastic(cgm_comm *comm, const lp_row *rows, int64_t count,
+                                double *log_v_star, double *rho)
+{
+    int *column = cgm_alloc(comm, count + 1, sizeof *column);
+    double *one = cgm_alloc(comm, count + 1, sizeof *one);
+    if (column == NULL || one == NULL) {
+        free(column);
+        free(one);
+        return CGM_ERR_MEMORY;
+    }
+    glp_term_out(GLP_OFF);
+    glp_prob *program = build_program(rows, count, true);
+    for (int64_t k = 0; k < count; k++) {
+        glp_set_obj_coef(program, cgm_int(COLUMN_ELASTIC + k), 1.0);
+    }
+    bool solved = run_simplex(program, GLP_MIN);
+    if (solved) {
+        begin_second_phase(program, count, column, one);
+        solved = run_simplex(program, GLP_MAX);
+    }
+    *log_v_star = glp_get_col_prim(program, COLUMN_LOG_V_STAR);
+    *rho = fmin(fmax(glp_get_col_prim(program, COLUMN_RHO), 0.0), 1.0);
+    glp_delete_prob(program);
+    glp_free_env();
+    free(column);
+    free(one);
+    return solved ? CGM_OK
+                  : cgm_fail(comm, CGM_ERR_BUG,
+                             "GLPK finds no relaxed rewards for %lld parties; please report this",
+                             (long long)count);
 }
 
 /* A pair in words: whose ceiling meets whose lower bound. */
@@ -204,33 +268,74 @@ static void describe_pair(char *const *names, const lp_row *rows, const lp_pair 
         exp(lower->log_lower));
 }
 
-static cgm_status fail_infeasible(cgm_comm *comm, char *const *names, const lp_row *rows,
-                                  const closed_form *form, cgm_reward_condition condition)
+/* What makes the program infeasible, in words: one pair that cannot agree at any ρ, or two pairs of
+ * which one needs a larger ρ than the other allows. */
+static void describe_conflict(char *const *names, const lp_row *rows, const closed_form *form,
+                              char *text, size_t size)
 {
     const lp_pair *pair = form->equal.rho < 0.0   ? &form->equal
                           : form->upper.rho < 0.0 ? &form->upper
                           : form->lower.rho > 1.0 ? &form->lower
                                                   : &form->upper;
-    char text[CGM_MESSAGE_MAX / 2];
-    describe_pair(names, rows, pair, text, sizeof text);
+    describe_pair(names, rows, pair, text, size);
+    if (pair == &form->upper && form->upper.rho >= 0.0 && form->lower.ceiling_row >= 0) {
+        const size_t length = strlen(text);
+        snprintf(text + length, size - length, "; ");
+        describe_pair(names, rows, &form->lower, text + length + 2, size - length - 2);
+    }
+}
+
+static cgm_status fail_infeasible(cgm_comm *comm, const cgm_reward *reward)
+{
     return cgm_fail(comm, CGM_ERR_LP,
-                    "no rewards satisfy reward.condition = %s: %s; %s, or draw a larger or closer "
-                    "candidate pool",
-                    cgm_reward_condition_name(condition), text,
-                    condition == CGM_REWARD_STABLE ? "use reward.condition = individual"
-                                                   : "choose another kernel.lengthscale");
+                    "no rewards satisfy reward.condition = %s: %s; %s, draw a larger or closer "
+                    "candidate pool, or let reward.strict = false relax the condition",
+                    cgm_reward_condition_name(reward->condition), reward->binding,
+                    reward->condition == CGM_REWARD_STABLE ? "use reward.condition = individual"
+                                                           : "choose another kernel.lengthscale");
+}
+
+/* Rank 0: r of the parties in the program. */
+static void fill_rewards(const lp_row *rows, int64_t count, double log_v_star, cgm_reward *reward)
+{
+    reward->v_star = exp(log_v_star);
+    for (int64_t k = 0; k < count; k++) {
+        reward->r[rows[k].party] = exp(log_v_star + reward->rho * rows[k].log_alpha);
+    }
+}
+
+/* Rank 0: the program that has a solution whatever the conditions. */
+static cgm_status relax_rows(cgm_comm *comm, const lp_row *rows, int64_t count, cgm_reward *reward)
+{
+    double log_v_star = 0.0;
+    cgm_status status = solve_elastic(comm, rows, count, &log_v_star, &reward->rho);
+    if (status != CGM_OK) {
+        return status;
+    }
+    /* The ceilings are hard: not even the simplex's tolerance goes beyond them. */
+    for (int64_t k = 0; k < count; k++) {
+        log_v_star = fmin(log_v_star, rows[k].log_ceiling - reward->rho * rows[k].log_alpha);
+    }
+    reward->status = CGM_REWARD_RELAXED;
+    for (int64_t k = 0; k < count; k++) {
+        const double log_r = log_v_star + reward->rho * rows[k].log_alpha;
+        reward->total_violation += fmax(rows[k].log_lower - log_r, 0.0);
+    }
+    fill_rewards(rows, count, log_v_star, reward);
+    return CGM_OK;
 }
 
 /* Rank 0: the program, its check against the closed form, and r. */
 static cgm_status solve_rows(cgm_comm *comm, char *const *names, const lp_row *rows, int64_t count,
-                             cgm_reward *reward)
+                             bool strict, cgm_reward *reward)
 {
     const closed_form form = solve_closed_form(rows, count);
     double log_v_star = 0.0;
     const bool feasible = solve_program(rows, count, &log_v_star, &reward->rho);
     const double room = closed_form_room(&form);
     if (!feasible && room < CGM_LP_AGREEMENT) {
-        return fail_infeasible(comm, names, rows, &form, reward->condition);
+        describe_conflict(names, rows, &form, reward->binding, sizeof reward->binding);
+        return strict ? fail_infeasible(comm, reward) : relax_rows(comm, rows, count, reward);
     }
     double widest = 1.0;
     for (int64_t k = 0; k < count; k++) {
@@ -246,18 +351,15 @@ static cgm_status solve_rows(cgm_comm *comm, char *const *names, const lp_row *r
             feasible ? "optimal" : "infeasible", log_v_star, reward->rho, form.log_v_star,
             form.upper.rho, room);
     }
-    reward->v_star = exp(log_v_star);
     describe_pair(names, rows, &form.upper, reward->binding, sizeof reward->binding);
-    for (int64_t k = 0; k < count; k++) {
-        reward->r[rows[k].party] = exp(log_v_star + reward->rho * rows[k].log_alpha);
-    }
+    fill_rewards(rows, count, log_v_star, reward);
     return CGM_OK;
 }
 
 /* Rank 0: everything. rows and member [n_parties] are work space. */
 static cgm_status solve_root(cgm_comm *comm, char *const *names, const cgm_kernel_sums *sums,
                              const cgm_values *values, const cgm_shapley *shapley, lp_row *rows,
-                             bool *member, cgm_reward *reward)
+                             bool *member, bool strict, cgm_reward *reward)
 {
     const int64_t n = sums->n_parties;
     fill_stable(sums, shapley, member, reward->stable);
@@ -283,7 +385,7 @@ static cgm_status solve_root(cgm_comm *comm, char *const *names, const cgm_kerne
         return CGM_OK;
     }
     const int64_t count = fill_rows(values, shapley, reward, n, rows);
-    return solve_rows(comm, names, rows, count, reward);
+    return solve_rows(comm, names, rows, count, strict, reward);
 }
 
 static cgm_status reward_create(cgm_comm *comm, int64_t n, cgm_reward_condition condition,
@@ -297,9 +399,59 @@ static cgm_status reward_create(cgm_comm *comm, int64_t n, cgm_reward_condition 
                                                                                 : CGM_OK;
 }
 
+double cgm_reward_shortfall(cgm_reward_status status, double value, double threshold)
+{
+    const double slack = status == CGM_REWARD_RELAXED ? CGM_LP_SLACK : 0.0;
+    const double gap = threshold - value;
+    return gap > (CGM_INCENTIVE + slack) * fabs(threshold) ? gap : 0.0;
+}
+
+/* One incentive that party i may have lost, added to its text. */
+static void add_lost(const cgm_reward *reward, int64_t i, const char *incentive, double threshold)
+{
+    const double gap = cgm_reward_shortfall(reward->status, reward->r[i], threshold);
+    const size_t length = strlen(reward->lost[i]);
+    if (gap > 0.0) {
+        snprintf(reward->lost[i] + length, LOST_ROOM - length,
+                 "%s%s: %.8g is less than %.8g by %.3g", length > 0 ? "; " : "", incentive,
+                 reward->r[i], threshold, gap);
+    }
+}
+
+/* What every party loses to a relaxed program, from what all ranks know.  Local. */
+static cgm_status fill_lost(cgm_comm *comm, int64_t n, const double *single, cgm_reward *reward)
+{
+    /* The texts follow the pointers, in one allocation. */
+    reward->lost = cgm_alloc(comm, n, sizeof(char *) + LOST_ROOM);
+    if (reward->lost == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        reward->lost[i] = (char *)(reward->lost + n) + i * LOST_ROOM;
+        add_lost(reward, i, "individual rationality", single[i]);
+        if (reward->condition == CGM_REWARD_STABLE) {
+            add_lost(reward, i, "stability", reward->stable[i]);
+        }
+    }
+    return CGM_OK;
+}
+
+static void broadcast_reward(cgm_comm *comm, int64_t n, cgm_reward *reward)
+{
+    const size_t bytes = (size_t)n * sizeof(double);
+    cgm_comm_broadcast(comm, reward->r, bytes, 0);
+    cgm_comm_broadcast(comm, reward->stable, bytes, 0);
+    cgm_comm_broadcast(comm, reward->lower, bytes, 0);
+    cgm_comm_broadcast(comm, &reward->status, sizeof reward->status, 0);
+    cgm_comm_broadcast(comm, &reward->v_star, sizeof reward->v_star, 0);
+    cgm_comm_broadcast(comm, &reward->rho, sizeof reward->rho, 0);
+    cgm_comm_broadcast(comm, &reward->total_violation, sizeof reward->total_violation, 0);
+    cgm_comm_broadcast(comm, reward->binding, sizeof reward->binding, 0);
+}
+
 cgm_status cgm_reward_solve(cgm_comm *comm, char *const *names, const cgm_kernel_sums *sums,
                             const cgm_values *values, const cgm_shapley *shapley,
-                            cgm_reward_condition condition, cgm_reward *reward)
+                            cgm_reward_condition condition, bool strict, cgm_reward *reward)
 {
     const int64_t n = sums->n_parties;
     lp_row *rows = cgm_alloc(comm, n, sizeof(lp_row));
@@ -309,18 +461,14 @@ cgm_status cgm_reward_solve(cgm_comm *comm, char *const *names, const cgm_kernel
         status = CGM_ERR_MEMORY;
     }
     if (status == CGM_OK && comm->rank == 0) {
-        status = solve_root(comm, names, sums, values, shapley, rows, member, reward);
+        status = solve_root(comm, names, sums, values, shapley, rows, member, strict, reward);
     }
     status = cgm_agree(comm, status);
     if (status == CGM_OK) {
-        const size_t bytes = (size_t)n * sizeof(double);
-        cgm_comm_broadcast(comm, reward->r, bytes, 0);
-        cgm_comm_broadcast(comm, reward->stable, bytes, 0);
-        cgm_comm_broadcast(comm, reward->lower, bytes, 0);
-        cgm_comm_broadcast(comm, &reward->status, sizeof reward->status, 0);
-        cgm_comm_broadcast(comm, &reward->v_star, sizeof reward->v_star, 0);
-        cgm_comm_broadcast(comm, &reward->rho, sizeof reward->rho, 0);
-        cgm_comm_broadcast(comm, reward->binding, sizeof reward->binding, 0);
+        broadcast_reward(comm, n, reward);
+    }
+    if (status == CGM_OK && reward->status == CGM_REWARD_RELAXED) {
+        status = cgm_agree(comm, fill_lost(comm, n, values->single, reward));
     }
     free(rows);
     free(member);
@@ -332,5 +480,6 @@ void cgm_reward_destroy(cgm_reward *reward)
     free(reward->r);
     free(reward->stable);
     free(reward->lower);
+    free(reward->lost);
     *reward = (cgm_reward){0};
 }

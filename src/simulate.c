@@ -1,16 +1,15 @@
 #include "cgm/simulate.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cgm/h5.h"
 #include "cgm/provenance.h"
 #include "cgm/rng.h"
 #include "cgm/text.h"
+#include "newfile.h"
 #include "option.h"
 
 /* Above so many parties the packed layout is written: a group a party would cost more than it. */
@@ -86,58 +85,8 @@ typedef struct simulation {
     double *shares;   /* [n_parties][n_classes] */
     double *overall;  /* [n_classes] shares in all parties together */
     int64_t *offsets; /* [n_parties + 1] first point of each party */
-    cgm_h5_file file;
+    cgm_h5_file *file;
 } simulation;
-
-/* ---- arguments ---- */
-
-static cgm_status take_argument(cgm_comm *comm, int n_arguments, char **given, int *next,
-                                bool taken[N_OPTIONS], arguments *asked)
-{
-    const char *argument = given[(*next)++];
-    char where[320];
-    snprintf(where, sizeof where, "argument '%.256s'", argument);
-    char name[64];
-    size_t length = strcspn(argument, "=");
-    snprintf(name, sizeof name, "%.*s", length < sizeof name ? (int)length : (int)sizeof name,
-             argument);
-    int k = cgm_option_find(options, N_OPTIONS, name);
-    if (k < 0) {
-        return cgm_fail(comm, CGM_ERR_USAGE, "%s: unknown option (did you mean %s?)", where,
-                        cgm_text_nearest(name, options, N_OPTIONS, sizeof options[0]));
-    }
-    if (taken[k]) {
-        return cgm_fail(comm, CGM_ERR_USAGE, "%s: %s is given twice; remove one", where, name);
-    }
-    const char *value = argument[length] == '=' ? argument + length + 1 : NULL;
-    if (value == NULL && *next < n_arguments) {
-        value = given[(*next)++];
-    }
-    if (value == NULL) {
-        return cgm_fail(comm, CGM_ERR_USAGE, "%s: no value; write %s VALUE", where, name);
-    }
-    taken[k] = true;
-    return cgm_option_set(comm, &options[k], where, value, asked);
-}
-
-static cgm_status take_arguments(cgm_comm *comm, int n_arguments, char **given, arguments *asked)
-{
-    bool taken[N_OPTIONS] = {false};
-    cgm_status status = CGM_OK;
-    for (int next = 0; next < n_arguments && status == CGM_OK;) {
-        status = take_argument(comm, n_arguments, given, &next, taken, asked);
-    }
-    for (int k = 0; k < N_OPTIONS && status == CGM_OK; k++) {
-        if (taken[k]) {
-            continue;
-        }
-        status = options[k].initial == NULL
-                     ? cgm_fail(comm, CGM_ERR_USAGE, "%s is required: write %s VALUE",
-                                options[k].name, options[k].name)
-                     : cgm_option_set(comm, &options[k], "default", options[k].initial, asked);
-    }
-    return status;
-}
 
 /* ---- the distribution ---- */
 
@@ -301,10 +250,10 @@ static cgm_status write_points(simulation *sim, const char *group, int64_t n_poi
     char path[64];
     const int64_t dims[2] = {n_points, sim->asked->n_features};
     snprintf(path, sizeof path, "%s/data", group);
-    cgm_status status = cgm_h5_write(&sim->file, path, CGM_H5_DOUBLE, 2, dims, 0, n_points, points);
+    cgm_status status = cgm_h5_write(sim->file, path, CGM_H5_DOUBLE, 2, dims, 0, n_points, points);
     if (status == CGM_OK) {
         snprintf(path, sizeof path, "%s/labels", group);
-        status = cgm_h5_write(&sim->file, path, CGM_H5_INT64, 1, dims, 0, n_points, labels);
+        status = cgm_h5_write(sim->file, path, CGM_H5_INT64, 1, dims, 0, n_points, labels);
     }
     return status;
 }
@@ -346,7 +295,7 @@ static cgm_status write_names(simulation *sim)
             names[i] = memory + i * NAME_MAX_BYTES;
             snprintf(names[i], NAME_MAX_BYTES, "party%lld", (long long)i + 1);
         }
-        status = cgm_h5_write_texts(&sim->file, "/packed/name", n_parties, names);
+        status = cgm_h5_write_texts(sim->file, "/packed/name", n_parties, names);
     }
     free(memory);
     free(names);
@@ -361,7 +310,7 @@ static cgm_status write_parties(simulation *sim)
         const int64_t count = n_parties + 1;
         status = write_drawn(sim, "/packed", "party", 0, n_parties, sim->offsets[n_parties]);
         if (status == CGM_OK) {
-            status = cgm_h5_write(&sim->file, "/packed/offsets", CGM_H5_INT64, 1, &count, 0, count,
+            status = cgm_h5_write(sim->file, "/packed/offsets", CGM_H5_INT64, 1, &count, 0, count,
                                   sim->offsets);
         }
         return status == CGM_OK ? write_names(sim) : status;
@@ -378,7 +327,7 @@ static cgm_status write_parties(simulation *sim)
 static cgm_status write_origin(simulation *sim)
 {
     const arguments *asked = sim->asked;
-    cgm_h5_file *file = &sim->file;
+    cgm_h5_file *file = sim->file;
     const int64_t means_dims[2] = {asked->n_classes, asked->n_features};
     const int64_t shares_dims[2] = {asked->n_parties, asked->n_classes};
     const char *split_word =
@@ -434,8 +383,10 @@ static cgm_status prepare(simulation *sim)
     return CGM_OK;
 }
 
-static cgm_status write_content(simulation *sim)
+static cgm_status write_content(cgm_h5_file *file, void *state)
 {
+    simulation *sim = state;
+    sim->file = file;
     cgm_status status = write_parties(sim);
     if (status == CGM_OK) {
         status = write_drawn(sim, "/candidates", "candidates", 0, 0, sim->asked->n_candidates);
@@ -446,48 +397,19 @@ static cgm_status write_content(simulation *sim)
     return status == CGM_OK ? write_origin(sim) : status;
 }
 
-static cgm_status write_file(simulation *sim, const char *temporary)
-{
-    const char *out = sim->asked->out;
-    if (access(out, F_OK) == 0) {
-        return cgm_fail(sim->comm, CGM_ERR_OUTPUT,
-                        "file '%s' exists; remove it or choose another --out", out);
-    }
-    cgm_status status = cgm_h5_create(sim->comm, temporary, false, &sim->file);
-    if (status != CGM_OK) {
-        return status;
-    }
-    status = write_content(sim);
-    cgm_status finished = cgm_h5_finish(&sim->file);
-    status = status == CGM_OK ? finished : status;
-    if (status == CGM_OK && rename(temporary, out) != 0) {
-        status = cgm_fail(sim->comm, CGM_ERR_OUTPUT, "file '%s' cannot be put in place: %s", out,
-                          strerror(errno));
-    }
-    if (status != CGM_OK) {
-        unlink(temporary);
-    }
-    return status;
-}
-
 /* Rank 0 alone. */
 static cgm_status simulate(cgm_comm *comm, const arguments *asked)
 {
     simulation sim = {.comm = comm, .asked = asked};
-    size_t bytes = strlen(asked->out) + sizeof comm->host + 32;
-    char *temporary = cgm_alloc(comm, (int64_t)bytes, 1);
-    cgm_status status = temporary != NULL ? prepare(&sim) : CGM_ERR_MEMORY;
+    cgm_status status = prepare(&sim);
     if (status == CGM_OK) {
-        /* Host and process make the name, so that no other run takes the same one. */
-        snprintf(temporary, bytes, "%s.tmp-%s-%lld", asked->out, comm->host, (long long)getpid());
-        status = write_file(&sim, temporary);
+        status = cgm_newfile_write(comm, asked->out, "--out", write_content, &sim);
     }
     if (status == CGM_OK) {
         printf("%s: %lld parties with %lld points of %lld features, %lld candidates\n", asked->out,
                (long long)asked->n_parties, (long long)sim.offsets[asked->n_parties],
                (long long)asked->n_features, (long long)asked->n_candidates);
     }
-    free(temporary);
     free(sim.means);
     free(sim.shares);
     free(sim.overall);
@@ -500,7 +422,7 @@ cgm_status cgm_simulate(cgm_comm *comm, int n_arguments, char **given)
     cgm_status status = CGM_OK;
     if (comm->rank == 0) {
         arguments asked = {.out = NULL};
-        status = take_arguments(comm, n_arguments, given, &asked);
+        status = cgm_option_take(comm, options, N_OPTIONS, n_arguments, given, &asked, NULL, NULL);
         if (status == CGM_OK) {
             status = simulate(comm, &asked);
         }

@@ -94,7 +94,8 @@ void case_make(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t 
     assert_all_ranks(comm, cgm_shared_create(comm, bytes, &pool->points_memory) == CGM_OK);
     pool->n_points = n_candidates;
     pool->n_features = n_features;
-    pool->points = pool->points_memory.data;
+    pool->original = pool->points_memory.data;
+    pool->points = pool->original;
     if (comm->node_rank == 0) {
         fill_points(n_parties, n_candidates, n_features, pool->points);
     }

@@ -9,6 +9,7 @@
 #include "cgm/h5.h"
 #include "cgm/kernel_sums.h"
 #include "cgm/lengthscale.h"
+#include "cgm/spread.h"
 
 typedef struct test_case {
     char path[1024];

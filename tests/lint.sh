@@ -93,6 +93,7 @@ wc -l "${c_files[@]}" | awk '$1 > 600 && $2 != "total"' | verdict "files of at m
 owner "HDF5 in h5.c" '#include <hdf5' src/h5.c
 owner "GLPK in reward_lp.c" '#include <glpk' src/reward_lp.c
 owner "inih in config.c" '#include <ini\.h' src/config.c
+owner "libcsv in import.c" '#include <csv\.h' src/import.c
 owner "Random123 in rng.c" '#include <Random123' src/rng.c
 owner "BLAS in dense.c" '#include <(cblas|lapacke|openblas)' src/dense.c
 owner "MPI in comm.c" '\bMPI_[A-Z][a-z]\w*\(' src/comm.c src/main.c src/h5.c src/provenance.c

@@ -98,7 +98,7 @@ static void test_file_and_command_line(void **state)
     assert_all_ranks(comm, config.n_inv_temp == 3 && config.inv_temp[0] == 0.0 &&
                                config.inv_temp[1] == 10.0 && isinf(config.inv_temp[2]));
     assert_all_ranks(comm, config.lengthscale_rule == CGM_LENGTHSCALE_GIVEN);
-    assert_all_ranks(comm, config.lengthscale == 0.3);
+    assert_all_ranks(comm, config.n_lengthscales == 1 && config.lengthscales[0] == 0.3);
     assert_all_ranks(comm, config.progress == 0.0 && config.output_overwrite);
     cgm_config_destroy(&config);
 }
@@ -122,10 +122,13 @@ static const refusal refusals[] = {
     {"[run]\nseed = 1\n", NULL, {"input.parties", "required", ""}},
     {NULL, "--kernel.lenghtscale=1", {"argument", "kernel.lengthscale", "did you mean"}},
     {NULL, "--kernel.lengthscale", {"--kernel.lengthscale=VALUE", "", ""}},
-    {NULL, "--kernel.lengthscale=0", {"argument", "'0'", "nonnegative, or a number > 0"}},
+    {NULL, "--kernel.lengthscale=0", {"argument", "'0'", "nonnegative, median, or numbers > 0"}},
     {NULL, "--kernel.lengthscale=nan", {"'nan'", "nonnegative", ""}},
     {NULL, "--kernel.lengthscale=inf", {"'inf'", "nonnegative", ""}},
-    {NULL, "--kernel.type=rq", {"'rq'", "accepted: se", ""}},
+    {NULL, "--kernel.type=rbf", {"'rbf'", "accepted: se, se_sum, rq", ""}},
+    {NULL, "--kernel.lengthscale=1,0", {"'1,0'", "numbers > 0", ""}},
+    {NULL, "--shapley.semivalue=beta:1", {"beta:a,b", "", ""}},
+    {NULL, "--shapley.semivalue=beta:1,101", {"beta:a,b", "", ""}},
     {NULL, "--shapley.method=exact", {"auto, enumerate, quadrature", "", ""}},
     {NULL, "--sampling.inv_temp=1,2,1.0", {"none twice", "", ""}},
     {NULL, "--sampling.inv_temp=1,1.0000001", {"none twice", "", ""}},

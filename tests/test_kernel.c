@@ -70,15 +70,32 @@ static long double exact_kernel(const cgm_kernel *kernel, const double *x, const
         squared += difference * difference;
     }
     const long double ratio = squared / ((long double)kernel->lengthscale * kernel->lengthscale);
-    *slope = expl(-0.5L * ratio) * ratio;
-    return expl(-0.5L * ratio);
+    const long double scales[] = {0.1L, 1.0L, 10.0L};
+    const int terms = kernel->type == CGM_KERNEL_SE ? 1 : 3;
+    long double k = 0.0L;
+    *slope = 0.0L;
+    for (int t = 0; t < terms; t++) {
+        /* Rational quadratic: (1 + r²/(2aℓ²))^-a; squared exponential at ℓ times a. */
+        const long double a = terms == 1 ? 1.0L : scales[t];
+        if (kernel->type == CGM_KERNEL_RQ) {
+            const long double base = 1.0L + ratio / (2.0L * a);
+            k += powl(base, -a);
+            *slope += ratio * powl(base, -a - 1.0L);
+        } else {
+            k += expl(-0.5L * ratio / (a * a));
+            *slope += expl(-0.5L * ratio / (a * a)) * ratio / (a * a);
+        }
+    }
+    return k;
 }
 
 /* One shape: tile, row, slope and ladder against sums in long double. */
-static void check_shape(cgm_comm *comm, int64_t n_features, int64_t n_a, int64_t n_b)
+static void check_shape(cgm_comm *comm, cgm_kernel_type type, int64_t n_features, int64_t n_a,
+                        int64_t n_b)
 {
     const double centre[LARGEST_FEATURES] = {0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
-    cgm_kernel kernel = {CGM_KERNEL_SE, n_features, 0.31, centre};
+    cgm_kernel kernel = {
+        .type = type, .n_features = n_features, .lengthscale = 0.31, .centre = centre};
     double *x;
     double *y;
     cgm_block a = make_block(comm, &kernel, n_a, 1.0, 2, &x);
@@ -135,9 +152,12 @@ static void test_tiles_of_all_shapes(void **state)
 {
     const int64_t features[] = {1, 2, 3, 4, 9};
     const int64_t points[] = {1, 7, 8, 9, 57, 512};
-    for (size_t f = 0; f < 5; f++) {
-        for (size_t k = 0; k < 6; k++) {
-            check_shape(*state, features[f], points[k], points[5 - k]);
+    const cgm_kernel_type types[] = {CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ};
+    for (size_t t = 0; t < 3; t++) {
+        for (size_t f = 0; f < 5; f++) {
+            for (size_t k = 0; k < 6; k++) {
+                check_shape(*state, types[t], features[f], points[k], points[5 - k]);
+            }
         }
     }
 }
@@ -149,8 +169,8 @@ static void test_far_from_the_origin(void **state)
     const double near_centre[] = {0.5, 0.5};
     const double shift = 0x1p30;
     const double far_centre[] = {shift + 0.5, shift + 0.5};
-    cgm_kernel near = {CGM_KERNEL_SE, 2, 0.1, near_centre};
-    cgm_kernel far = {CGM_KERNEL_SE, 2, 0.1, far_centre};
+    cgm_kernel near = {.n_features = 2, .lengthscale = 0.1, .centre = near_centre};
+    cgm_kernel far = {.n_features = 2, .lengthscale = 0.1, .centre = far_centre};
     double rows[CGM_BLOCK_POINTS];
     double columns[CGM_BLOCK_POINTS];
     double *points;
@@ -171,20 +191,53 @@ static void test_far_from_the_origin(void **state)
 }
 
 /* Distances whose squares overflow give 0, coincident points exactly 1. */
-static void test_extreme_distances(void **state)
+static void check_extremes(cgm_comm *comm, cgm_kernel_type type)
 {
-    cgm_comm *comm = *state;
     const double centre[] = {0.0};
     const double points[] = {-1e150, 1e150, 1e150, 0.0};
-    cgm_kernel kernel = {CGM_KERNEL_SE, 1, 1e-150, centre};
+    cgm_kernel kernel = {.type = type, .n_features = 1, .lengthscale = 1e-150, .centre = centre};
     double coordinates[8];
     double rows[8];
     double columns[8];
     cgm_block block = {.n_points = 4, .stride = 8, .coordinates = coordinates};
     cgm_kernel_pack(&kernel, points, &block);
-    const double expected[] = {1.0, 2.0, 2.0, 1.0};
-    assert_all_ranks(comm, cgm_kernel_tile(&kernel, &block, &block, rows, columns) == 6.0);
+    const double one = cgm_kernel_diagonal(&kernel);
+    const double expected[] = {one, 2.0 * one, 2.0 * one, one};
+    assert_all_ranks(comm, cgm_kernel_tile(&kernel, &block, &block, rows, columns) == 6.0 * one);
     assert_all_ranks(comm, memcmp(rows, expected, sizeof expected) == 0);
+}
+
+static void test_extreme_distances(void **state)
+{
+    check_extremes(*state, CGM_KERNEL_SE);
+    check_extremes(*state, CGM_KERNEL_SE_SUM);
+    check_extremes(*state, CGM_KERNEL_RQ);
+}
+
+/* A lengthscale a feature is the same as one lengthscale of points divided by them. */
+static void test_lengthscale_a_feature(void **state)
+{
+    cgm_comm *comm = *state;
+    const double centre[] = {0.0, 0.0, 0.0};
+    const double lengthscales[] = {0.2, 0.5, 3.0};
+    cgm_kernel one = {.n_features = 3, .lengthscale = 1.0, .centre = centre};
+    cgm_kernel each = {.n_features = 3,
+                       .lengthscale = 1.0,
+                       .feature_lengthscales = lengthscales,
+                       .centre = centre};
+    double rows[2][CGM_BLOCK_POINTS];
+    double columns[CGM_BLOCK_POINTS];
+    double *points;
+    cgm_block block = make_block(comm, &each, 100, 1.0, 4, &points);
+    cgm_kernel_tile(&each, &block, &block, rows[0], columns);
+    for (int k = 0; k < 300; k++) {
+        points[k] /= lengthscales[k % 3];
+    }
+    cgm_kernel_pack(&one, points, &block);
+    cgm_kernel_tile(&one, &block, &block, rows[1], columns);
+    assert_close_array(comm, rows[0], rows[1], 100, CGM_TEST_PRESCALED, 0.0);
+    free(points);
+    free(block.coordinates);
 }
 
 int main(int argc, char **argv)
@@ -195,6 +248,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_tiles_of_all_shapes),
         cmocka_unit_test(test_far_from_the_origin),
         cmocka_unit_test(test_extreme_distances),
+        cmocka_unit_test(test_lengthscale_a_feature),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

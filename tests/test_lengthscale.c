@@ -15,7 +15,8 @@ static cgm_lengthscale choose(cgm_comm *comm, const test_case *input, cgm_kernel
     *kernel = input->kernel;
     assert_all_ranks(comm,
                      cgm_lengthscale_choose(comm, &input->layout, &input->shard, &input->candidates,
-                                            input->spread.deviation, kernel, &choice) == CGM_OK);
+                                            input->spread.overall, CGM_LENGTHSCALE_NONNEGATIVE,
+                                            NULL, 0, 1, kernel, &choice) == CGM_OK);
     assert_all_ranks(comm, kernel->lengthscale == choice.value);
     assert_same_on_all_ranks(comm, &choice.value, sizeof choice.value);
     return choice;
@@ -145,7 +146,7 @@ static void test_always_valid(void **state)
     case_make(comm, 1, (int64_t[]){200}, 2, 50, 1.0, &made);
     const cgm_lengthscale choice = choose(comm, &made, &kernel);
     assert_all_ranks(comm, choice.always_valid);
-    assert_close(comm, choice.value, 1e-3 * made.spread.deviation, 1e-12, 0.0);
+    assert_close(comm, choice.value, 1e-3 * made.spread.overall, 1e-12, 0.0);
     case_close(&made);
 }
 
@@ -166,7 +167,7 @@ static void test_coincident_points(void **state)
     cgm_spread_destroy(&made.spread);
     assert_all_ranks(comm, cgm_spread_measure(comm, &made.layout, &made.shard, &made.candidates,
                                               &made.spread) == CGM_OK);
-    assert_all_ranks(comm, made.spread.deviation == 0.0 && made.spread.centre[0] == 3.25);
+    assert_all_ranks(comm, made.spread.overall == 0.0 && made.spread.centre[0] == 3.25);
     const cgm_lengthscale choice = choose(comm, &made, &kernel);
     assert_all_ranks(comm, choice.value == 1.0 && choice.passes == 0);
     case_close(&made);
@@ -193,8 +194,94 @@ static void test_spread(void **state)
             }
         }
     }
-    assert_close(comm, made.spread.deviation, sqrt(0.5 * (variance[0] + variance[1])),
+    assert_close(comm, made.spread.overall, sqrt(0.5 * (variance[0] + variance[1])),
                  CGM_TEST_SUMS_RELATIVE, 0.0);
+    case_close(&made);
+}
+
+/* The median distance between the parties' points, against the authors' and across a seeded choice
+ * of 5000 of more points. */
+static void test_median(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case golden;
+    case_open(comm, "golden/tiny5.h5", "/output/median_heuristic", NULL, &golden);
+    cgm_kernel kernel = golden.kernel;
+    cgm_lengthscale choice;
+    assert_all_ranks(comm,
+                     cgm_lengthscale_choose(comm, &golden.layout, &golden.shard, &golden.candidates,
+                                            golden.spread.overall, CGM_LENGTHSCALE_MEDIAN, NULL, 0,
+                                            1, &kernel, &choice) == CGM_OK);
+    assert_close(comm, choice.value, golden.kernel.lengthscale, CGM_TEST_MEDIAN, 0.0);
+    assert_all_ranks(comm, kernel.lengthscale == choice.value && choice.passes == 0);
+    case_close(&golden);
+}
+
+/* A sample of the points of the unit square: near the square's own median distance, 0.5120; the
+ * same on every rank, another for another seed. */
+static void test_median_of_a_sample(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case made;
+    double medians[2];
+    case_make(comm, 3, (int64_t[]){4000, 1, 3000}, 2, 10, 1.0, &made);
+    for (int k = 0; k < 2; k++) {
+        cgm_kernel kernel = made.kernel;
+        cgm_lengthscale choice;
+        assert_all_ranks(comm,
+                         cgm_lengthscale_choose(comm, &made.layout, &made.shard, &made.candidates,
+                                                made.spread.overall, CGM_LENGTHSCALE_MEDIAN, NULL,
+                                                0, (uint64_t)k, &kernel, &choice) == CGM_OK);
+        medians[k] = choice.value;
+    }
+    assert_close(comm, medians[0], 0.5120, 0.0, 0.02);
+    assert_all_ranks(comm, medians[0] != medians[1]);
+    assert_same_on_all_ranks(comm, medians, sizeof medians);
+    case_close(&made);
+}
+
+/* Numbers: one for all features, or one each; any other count is an error of the options. */
+static void test_given_numbers(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case made;
+    const double given[] = {0.25, 0.5, 0.75};
+    case_make(comm, 1, (int64_t[]){10}, 2, 10, 1.0, &made);
+    for (int64_t n = 1; n <= 3; n++) {
+        cgm_kernel kernel = made.kernel;
+        cgm_lengthscale choice;
+        const cgm_status status = cgm_lengthscale_choose(
+            comm, &made.layout, &made.shard, &made.candidates, made.spread.overall,
+            CGM_LENGTHSCALE_GIVEN, given, n, 1, &kernel, &choice);
+        assert_all_ranks(comm, status == (n <= 2 ? CGM_OK : CGM_ERR_USAGE));
+        assert_all_ranks(comm, n != 1 || kernel.lengthscale == 0.25);
+        assert_all_ranks(comm, n != 2 || kernel.feature_lengthscales == given);
+    }
+    comm->error = (cgm_error){0};
+    case_close(&made);
+}
+
+/* The sum of three squared exponentials has a crossing too; the rational quadratic has none. */
+static void test_other_kernels(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case made;
+    cgm_kernel kernel;
+    case_make(comm, 3, (int64_t[]){40, 300, 400}, 2, 500, 1.0, &made);
+    for (int64_t k = 0;
+         k < 40 && made.shard.first_party[comm->rank] == 0 && k < made.shard.n_local_points; k++) {
+        made.shard.points[2 * k] *= 0.1;
+        made.shard.points[2 * k + 1] *= 0.1;
+    }
+    made.kernel.type = CGM_KERNEL_SE_SUM;
+    cgm_lengthscale choice = choose(comm, &made, &kernel);
+    assert_all_ranks(comm, !choice.always_valid);
+    check_condition(comm, &made, choice.value);
+    case_close(&made);
+    case_make(comm, 1, (int64_t[]){60}, 2, 50, 1.0, &made);
+    made.kernel.type = CGM_KERNEL_RQ;
+    choice = choose(comm, &made, &kernel);
+    assert_all_ranks(comm, choice.always_valid && worst_value(comm, &made, choice.value) >= 0.0);
     case_close(&made);
 }
 
@@ -211,6 +298,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_always_valid),
         cmocka_unit_test(test_coincident_points),
         cmocka_unit_test(test_spread),
+        cmocka_unit_test(test_median),
+        cmocka_unit_test(test_median_of_a_sample),
+        cmocka_unit_test(test_given_numbers),
+        cmocka_unit_test(test_other_kernels),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,5 +1,5 @@
-/* The reward program: by hand, against an exhaustive search over its vertices, and in its corners.
- */
+/* The reward program: by hand, against an exhaustive search over its vertices, relaxed against the
+ * convex function that it minimises, and in its corners. */
 // timeout: 120
 #include <math.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ typedef struct program {
 
 static char *const names[] = {"a", "b", "c", "d", "e", "f"};
 
-static cgm_status solve(cgm_comm *comm, program *p, cgm_reward *reward)
+static cgm_status solve(cgm_comm *comm, program *p, bool strict, cgm_reward *reward)
 {
     cgm_kernel_sums sums = {.n_parties = p->n_parties,
                             .n_reference = 10,
@@ -42,7 +42,8 @@ static cgm_status solve(cgm_comm *comm, program *p, cgm_reward *reward)
             p->tie[i] += p->alpha[j] < p->alpha[i];
         }
     }
-    return cgm_reward_solve(comm, names, &sums, &values, &shapley, CGM_REWARD_INDIVIDUAL, reward);
+    return cgm_reward_solve(comm, names, &sums, &values, &shapley, CGM_REWARD_INDIVIDUAL, strict,
+                            reward);
 }
 
 /* α = 1, ½; ceilings .5, .5; lower .1, .35: v* = .5 and .5·½^ρ ≥ .35. */
@@ -51,7 +52,7 @@ static void test_by_hand(void **state)
     cgm_comm *comm = *state;
     program p = {.n_parties = 2, .alpha = {1.0, 0.5}, .ceiling = {0.5, 0.5}, .single = {0.1, 0.35}};
     cgm_reward reward;
-    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_OK);
     const double expected[] = {0.5, 0.35};
     assert_close(comm, reward.v_star, 0.5, 0.0, CGM_TEST_REWARD);
     assert_close(comm, reward.rho, log(0.5 / 0.35) / log(2.0), 0.0, CGM_TEST_REWARD);
@@ -67,7 +68,7 @@ static void test_full_fairness(void **state)
     cgm_comm *comm = *state;
     program p = {.n_parties = 2, .alpha = {0.5, 1.0}, .ceiling = {0.6, 0.4}, .single = {0.1, 0.1}};
     cgm_reward reward;
-    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_OK);
     const double expected[] = {0.2, 0.4};
     assert_close(comm, reward.rho, 1.0, 0.0, CGM_TEST_REWARD);
     assert_close_array(comm, reward.r, expected, 2, 0.0, CGM_TEST_REWARD);
@@ -83,7 +84,7 @@ static void test_zero_and_tied(void **state)
                  .ceiling = {0.5, 0.9, 0.45},
                  .single = {0.1, 0.05, 0.2}};
     cgm_reward reward;
-    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_OK);
     const double expected[] = {0.45, 0.05, 0.45};
     assert_close_array(comm, reward.r, expected, 3, 0.0, CGM_TEST_REWARD);
     assert_close(comm, reward.rho, 1.0, 0.0, CGM_TEST_REWARD);
@@ -96,7 +97,7 @@ static void test_no_contribution(void **state)
     cgm_comm *comm = *state;
     program p = {.n_parties = 2, .ceiling = {0.5, 0.5}, .single = {0.1, 0.2}};
     cgm_reward reward;
-    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_OK);
     assert_all_ranks(comm, reward.status == CGM_REWARD_NO_CONTRIBUTION);
     assert_all_ranks(comm, isnan(reward.v_star) && isnan(reward.rho));
     assert_close_array(comm, reward.r, p.single, 2, 0.0, 0.0);
@@ -108,7 +109,7 @@ static void test_one_party(void **state)
     cgm_comm *comm = *state;
     program p = {.n_parties = 1, .alpha = {1.0}, .ceiling = {0.7}, .single = {0.6}};
     cgm_reward reward;
-    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_OK);
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_OK);
     assert_close(comm, reward.rho, 1.0, 0.0, CGM_TEST_REWARD);
     assert_close(comm, reward.v_star, 0.7, 0.0, CGM_TEST_REWARD);
     cgm_reward_destroy(&reward);
@@ -124,10 +125,52 @@ static void test_conflict_is_named(void **state)
                  .ceiling = {0.4, 0.6, 0.6},
                  .single = {0.1, 0.5, 0.1}};
     cgm_reward reward;
-    assert_all_ranks(comm, solve(comm, &p, &reward) == CGM_ERR_LP);
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_ERR_LP);
     const char *message = comm->error.message;
     assert_all_ranks(comm, strstr(message, "'a' can be raised to at most 0.4") != NULL);
     assert_all_ranks(comm, strstr(message, "'b' must get at least 0.5") != NULL);
+    comm->error = (cgm_error){0};
+    cgm_reward_destroy(&reward);
+}
+
+/* The same conflict relaxed, by hand: at ρ = 0, v* = .4 and `b` gets that: e = log(.5/.4); any
+ * ρ > 0 lowers what `b` gets. */
+static void test_relaxed_by_hand(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 3,
+                 .alpha = {1.0, 0.5, 0.7},
+                 .ceiling = {0.4, 0.6, 0.6},
+                 .single = {0.1, 0.5, 0.1}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, false, &reward) == CGM_OK);
+    assert_all_ranks(comm, reward.status == CGM_REWARD_RELAXED);
+    assert_close(comm, reward.total_violation, log(0.5 / 0.4), 0.0, 2.0 * CGM_TEST_REWARD);
+    const double expected[] = {0.4, 0.4, 0.4};
+    assert_close_array(comm, reward.r, expected, 3, 0.0, 2.0 * CGM_TEST_REWARD);
+    assert_all_ranks(comm, strstr(reward.binding, "'a' can be raised to at most 0.4") != NULL);
+    assert_all_ranks(comm, reward.lost[0][0] == '\0' && reward.lost[2][0] == '\0');
+    assert_all_ranks(comm, strstr(reward.lost[1], "individual rationality: 0.4") != NULL);
+    assert_all_ranks(comm, strstr(reward.lost[1], "less than 0.5 by 0.1") != NULL);
+    assert_same_on_all_ranks(comm, reward.r, 3 * sizeof(double));
+    cgm_reward_destroy(&reward);
+}
+
+/* `a` must get .499 though `b` gets at most .3, which needs ρ ≥ log(.499/.3)/log 2 = .73; `c` must
+ * get .29, which with `b`'s ceiling allows ρ ≤ log(.3/.29)/log 2 = .05: both pairs are named. */
+static void test_two_pairs_in_conflict(void **state)
+{
+    cgm_comm *comm = *state;
+    program p = {.n_parties = 3,
+                 .alpha = {1.0, 0.5, 0.25},
+                 .ceiling = {0.5, 0.3, 0.5},
+                 .single = {0.499, 0.1, 0.29}};
+    cgm_reward reward;
+    assert_all_ranks(comm, solve(comm, &p, true, &reward) == CGM_ERR_LP);
+    const char *message = comm->error.message;
+    assert_all_ranks(comm, strstr(message, "'b' can be raised to at most 0.3 and party 'c' must "
+                                           "get at least 0.29; party 'b'") != NULL);
+    assert_all_ranks(comm, strstr(message, "'a' must get at least 0.499") != NULL);
     comm->error = (cgm_error){0};
     cgm_reward_destroy(&reward);
 }
@@ -176,6 +219,120 @@ static bool search_vertices(const program *p, double *log_v_star, double *rho)
     return *log_v_star > -INFINITY;
 }
 
+/* ---- the relaxed program, as a function of ρ alone ---- */
+
+/* At any ρ the violations are least, and the second objective is best, at the largest log v* that
+ * the ceilings allow. */
+static double log_v_star_at(const program *p, double rho)
+{
+    double high = INFINITY;
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        high = fmin(high, log(p->ceiling[i]) - rho * log(p->alpha[i]));
+    }
+    return high;
+}
+
+/* Convex and piecewise linear in ρ: a sum of max(0, lower − a concave function − a linear one). */
+static double violation_at(const program *p, double rho)
+{
+    const double log_v_star = log_v_star_at(p, rho);
+    double sum = 0.0;
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        const double lower = log(fmax(p->single[i], CGM_VALUE_FLOOR));
+        sum += fmax(0.0, lower - log_v_star - rho * log(p->alpha[i]));
+    }
+    return sum;
+}
+
+static double second_objective_at(const program *p, double rho)
+{
+    return log_v_star_at(p, rho) + CGM_LP_RHO_WEIGHT * rho;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Between neighbouring ones of these both functions are linear: 0, 1, and where a ceiling's line
+ * crosses another's or a lower bound's. */
+static int64_t find_breakpoints(const program *p, double *at)
+{
+    int64_t count = 0;
+    at[count++] = 0.0;
+    at[count++] = 1.0;
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        for (int64_t j = 0; j < p->n_parties; j++) {
+            const double spread = log(p->alpha[i]) - log(p->alpha[j]);
+            const double others[] = {p->ceiling[j], fmax(p->single[j], CGM_VALUE_FLOOR)};
+            for (int k = 0; k < 2; k++) {
+                const double rho = (log(p->ceiling[i]) - log(others[k])) / spread;
+                if (rho > 0.0 && rho < 1.0) {
+                    at[count++] = rho;
+                }
+            }
+        }
+    }
+    qsort(at, (size_t)count, sizeof *at, compare_numbers);
+    return count;
+}
+
+/* The part of [from, to], where the violation is linear, in which it is at most so much. */
+static bool clip_segment(const program *p, double most, double *from, double *to)
+{
+    const double at_from = violation_at(p, *from) - most;
+    const double at_to = violation_at(p, *to) - most;
+    if (at_from > 0.0 && at_to > 0.0) {
+        return false;
+    }
+    const double crossing = *from + (*to - *from) * at_from / (at_from - at_to);
+    if (at_from > 0.0) {
+        *from = crossing;
+    } else if (at_to > 0.0) {
+        *to = crossing;
+    }
+    return true;
+}
+
+/* Least violation and, with the slack, the best second objective. */
+static void search_relaxed(const program *p, double *violation, double *objective)
+{
+    double at[2 + 2 * PARTIES_MAX * PARTIES_MAX];
+    const int64_t count = find_breakpoints(p, at);
+    *violation = INFINITY;
+    for (int64_t k = 0; k < count; k++) {
+        *violation = fmin(*violation, violation_at(p, at[k]));
+    }
+    *objective = -INFINITY;
+    for (int64_t k = 0; k + 1 < count; k++) {
+        double from = at[k];
+        double to = at[k + 1];
+        if (clip_segment(p, *violation + CGM_LP_SLACK, &from, &to)) {
+            *objective = fmax(*objective, second_objective_at(p, from));
+            *objective = fmax(*objective, second_objective_at(p, to));
+        }
+    }
+}
+
+static void check_relaxed(cgm_comm *comm, const program *p, const cgm_reward *reward)
+{
+    double violation;
+    double objective;
+    search_relaxed(p, &violation, &objective);
+    assert_all_ranks(comm, violation > 0.0 && reward->status == CGM_REWARD_RELAXED);
+    assert_close(comm, reward->total_violation, violation, 0.0, CGM_LP_SLACK + CGM_TEST_REWARD);
+    assert_close(comm, log(reward->v_star) + CGM_LP_RHO_WEIGHT * reward->rho, objective, 0.0,
+                 CGM_TEST_REWARD);
+    for (int64_t i = 0; i < p->n_parties; i++) {
+        const double gap = p->single[i] - reward->r[i];
+        assert_all_ranks(comm, reward->r[i] <= p->ceiling[i] * (1.0 + 1e-14));
+        assert_all_ranks(comm, (reward->lost[i][0] != '\0') ==
+                                   (gap > (CGM_INCENTIVE + CGM_LP_SLACK) * p->single[i]));
+    }
+}
+
 static void make_random(uint64_t k, program *p)
 {
     const cgm_rng rng = {11, k, CGM_RNG_SIMULATE};
@@ -202,14 +359,15 @@ static void test_random_programs(void **state)
         double rho;
         make_random(k, &p);
         const bool expected = search_vertices(&p, &log_v_star, &rho);
-        const cgm_status status = solve(comm, &p, &reward);
-        assert_all_ranks(comm, status == (expected ? CGM_OK : CGM_ERR_LP));
+        assert_all_ranks(comm, solve(comm, &p, false, &reward) == CGM_OK);
         if (expected) {
+            assert_all_ranks(comm, reward.status == CGM_REWARD_OPTIMAL && reward.lost == NULL);
             feasible++;
             assert_close(comm, reward.v_star, exp(log_v_star), 0.0, CGM_TEST_REWARD);
             assert_close(comm, reward.rho, rho, 0.0, CGM_TEST_REWARD);
+        } else {
+            check_relaxed(comm, &p, &reward);
         }
-        comm->error = (cgm_error){0};
         cgm_reward_destroy(&reward);
     }
     /* Both outcomes occur often enough to mean something. */
@@ -237,7 +395,7 @@ static void test_stable_bound(void **state)
     cgm_shapley shapley = {.alpha = alpha, .tie = tie};
     cgm_reward reward;
     assert_all_ranks(comm, cgm_reward_solve(comm, names, &sums, &values, &shapley,
-                                            CGM_REWARD_STABLE, &reward) == CGM_OK);
+                                            CGM_REWARD_STABLE, true, &reward) == CGM_OK);
     /* v({a}) = 2·6/10 − 1 = .2; v({a, b}) = 2·13/20 − 2/4 = .8. */
     const double stable[] = {0.2, 0.8};
     assert_close_array(comm, reward.stable, stable, 2, 0.0, CGM_TEST_VALUES);
@@ -251,6 +409,7 @@ static void test_stable_bound(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_relaxed_by_hand), cmocka_unit_test(test_two_pairs_in_conflict),
         cmocka_unit_test(test_by_hand),         cmocka_unit_test(test_full_fairness),
         cmocka_unit_test(test_zero_and_tied),   cmocka_unit_test(test_no_contribution),
         cmocka_unit_test(test_one_party),       cmocka_unit_test(test_conflict_is_named),

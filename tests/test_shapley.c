@@ -10,14 +10,22 @@
 #include "games.h"
 #include "harness.h"
 
-enum { LARGEST_ENUMERATED = 16 };
+enum { LARGEST_ENUMERATED = 16, LARGEST_SEMIVALUE = 14 };
+
+static const cgm_semivalue shapley_value = {CGM_SEMIVALUE_SHAPLEY, 1.0, 1.0};
+
+static cgm_shapley solve_semivalue(cgm_comm *comm, const test_game *game, cgm_shapley_method method,
+                                   const cgm_semivalue *semivalue)
+{
+    cgm_shapley shapley;
+    assert_all_ranks(comm, cgm_shapley_compute(comm, &game->sums, &game->values, method, semivalue,
+                                               1e-12, &shapley) == CGM_OK);
+    return shapley;
+}
 
 static cgm_shapley solve(cgm_comm *comm, const test_game *game, cgm_shapley_method method)
 {
-    cgm_shapley shapley;
-    assert_all_ranks(comm, cgm_shapley_compute(comm, &game->sums, &game->values, method, 1e-12,
-                                               &shapley) == CGM_OK);
-    return shapley;
+    return solve_semivalue(comm, game, method, &shapley_value);
 }
 
 static double largest_magnitude(const double *values, int64_t count)
@@ -266,9 +274,138 @@ static void test_too_many_parties_to_enumerate(void **state)
     game_create(comm, N, sizes, 2, &game);
     assert_all_ranks(comm,
                      cgm_shapley_compute(comm, &game.sums, &game.values, CGM_SHAPLEY_ENUMERATE,
-                                         1e-12, &shapley) == CGM_ERR_USAGE);
+                                         &shapley_value, 1e-12, &shapley) == CGM_ERR_USAGE);
     comm->error = (cgm_error){0};
     cgm_shapley_destroy(&shapley);
+    game_destroy(&game);
+}
+
+/* Weight of a coalition of c of the n − 1 others, here by lgamma in long double. */
+static long double define_weight(const cgm_semivalue *semivalue, int n, int c)
+{
+    const long double a = semivalue->a;
+    const long double b = semivalue->b;
+    switch (semivalue->kind) {
+    case CGM_SEMIVALUE_BANZHAF:
+        return powl(0.5L, n - 1);
+    case CGM_SEMIVALUE_LEAVE_ONE_OUT:
+        return c == n - 1 ? 1.0L : 0.0L;
+    default:
+        return expl(lgammal(b + c) + lgammal(a + n - 1 - c) - lgammal(a + b + n - 1) - lgammal(a) -
+                    lgammal(b) + lgammal(a + b));
+    }
+}
+
+/* A semivalue from its definition: marginal contributions with weights that depend on the size of
+ * the coalition alone. */
+static void define_semivalue(const test_game *game, const cgm_semivalue *semivalue, double *phi)
+{
+    const int n = (int)game->sums.n_parties;
+    const double *v = game->values.coalitions;
+    long double weight[LARGEST_SEMIVALUE];
+    for (int c = 0; c < n; c++) {
+        weight[c] = define_weight(semivalue, n, c);
+    }
+    for (int i = 0; i < n; i++) {
+        long double sum = 0.0L;
+        for (int mask = 0; mask < 1 << n; mask++) {
+            if ((mask >> i & 1) == 0) {
+                sum += weight[__builtin_popcount((unsigned)mask)] *
+                       ((long double)v[mask | 1 << i] - (long double)v[mask]);
+            }
+        }
+        phi[i] = (double)sum;
+    }
+}
+
+/* Enumeration and quadrature of one semivalue against its definition. */
+static void check_semivalue(cgm_comm *comm, const test_game *game, const cgm_semivalue *semivalue)
+{
+    const int64_t n = game->sums.n_parties;
+    double expected[LARGEST_SEMIVALUE];
+    if (comm->rank == 0) {
+        define_semivalue(game, semivalue, expected);
+    }
+    cgm_comm_broadcast(comm, expected, sizeof expected, 0);
+    const double allowed = CGM_TEST_QUADRATURE * largest_magnitude(expected, n);
+    const cgm_shapley_method methods[] = {CGM_SHAPLEY_ENUMERATE, CGM_SHAPLEY_QUADRATURE};
+    for (int k = 0; k < 2; k++) {
+        cgm_shapley found = solve_semivalue(comm, game, methods[k], semivalue);
+        assert_close_array(comm, found.phi, expected, n, 0.0, allowed);
+        bool bounded = true;
+        for (int64_t i = 0; i < n; i++) {
+            bounded = bounded && fabs(found.phi[i] - expected[i]) <= found.error_estimate;
+        }
+        assert_all_ranks(comm, bounded);
+        cgm_shapley_destroy(&found);
+    }
+}
+
+static void test_semivalues_against_their_definition(void **state)
+{
+    cgm_comm *comm = *state;
+    const double ends[] = {0.05, 0.7, 1.0, 4.0, 16.0, 100.0};
+    for (int64_t n = 2; n <= LARGEST_SEMIVALUE; n++) {
+        test_game game;
+        int64_t sizes[LARGEST_SEMIVALUE];
+        game_mixed_sizes(n, 1e4, (uint64_t)n, sizes);
+        game_create(comm, n, sizes, (uint64_t)n, &game);
+        check_semivalue(comm, &game, &(cgm_semivalue){CGM_SEMIVALUE_BANZHAF, 1.0, 1.0});
+        check_semivalue(comm, &game, &(cgm_semivalue){CGM_SEMIVALUE_LEAVE_ONE_OUT, 1.0, 1.0});
+        for (int a = 0; a < 6; a++) {
+            for (int b = 0; b < 6; b++) {
+                const cgm_semivalue beta = {CGM_SEMIVALUE_BETA, ends[a], ends[b]};
+                check_semivalue(comm, &game, &beta);
+            }
+        }
+        game_destroy(&game);
+    }
+}
+
+/* Leave-one-out of more parties than are enumerated, from values of coalitions. */
+static void test_leave_one_out_of_many(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 40 };
+    test_game game;
+    int64_t sizes[N];
+    bool member[N];
+    double expected[N];
+    game_mixed_sizes(N, 1e3, 4, sizes);
+    game_create(comm, N, sizes, 4, &game);
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < N; j++) {
+            member[j] = j != i;
+        }
+        expected[i] = game.values.grand - cgm_coalition_value(&game.sums, member);
+    }
+    const cgm_semivalue semivalue = {CGM_SEMIVALUE_LEAVE_ONE_OUT, 1.0, 1.0};
+    cgm_shapley found = solve_semivalue(comm, &game, CGM_SHAPLEY_AUTO, &semivalue);
+    assert_close_array(comm, found.phi, expected, N, 0.0, found.error_estimate);
+    assert_all_ranks(comm, found.error_estimate <= CGM_TEST_QUADRATURE * game.values.grand);
+    cgm_shapley_destroy(&found);
+    game_destroy(&game);
+}
+
+/* The order of the two parameters: beta:16,1 looks at small coalitions, where a party adds more. */
+static void test_beta_favours_small_coalitions(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 8 };
+    test_game game;
+    int64_t sizes[N] = {10, 10, 10, 10, 10, 10, 10, 10};
+    game_create(comm, N, sizes, 6, &game);
+    const cgm_semivalue small = {CGM_SEMIVALUE_BETA, 16.0, 1.0};
+    const cgm_semivalue large = {CGM_SEMIVALUE_BETA, 1.0, 16.0};
+    cgm_shapley towards_small = solve_semivalue(comm, &game, CGM_SHAPLEY_AUTO, &small);
+    cgm_shapley towards_large = solve_semivalue(comm, &game, CGM_SHAPLEY_AUTO, &large);
+    for (int i = 0; i < N; i++) {
+        const double alone = game.values.single[i];
+        assert_all_ranks(comm,
+                         fabs(towards_small.phi[i] - alone) < fabs(towards_large.phi[i] - alone));
+    }
+    cgm_shapley_destroy(&towards_small);
+    cgm_shapley_destroy(&towards_large);
     game_destroy(&game);
 }
 
@@ -283,6 +420,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_symmetry_and_duplicates),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_too_many_parties_to_enumerate),
+        cmocka_unit_test(test_semivalues_against_their_definition),
+        cmocka_unit_test(test_leave_one_out_of_many),
+        cmocka_unit_test(test_beta_favours_small_coalitions),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -23,6 +23,11 @@ typedef struct cgm_values {
                            and above CGM_ENUMERATE_MAX parties */
 } cgm_values;
 
+/** Local. v of a coalition of size > 0 points with linear sum Σt and quadratic sum Σ S_ij (MATH.md
+ * §2).
+ */
+double cgm_coalition_formula(int64_t n_reference, double size, double linear, double quadratic);
+
 /** Local. v(Q) of the parties with member[i], MATH.md §2; 0 of the empty one.  Cost O(N²). */
 double cgm_coalition_value(const cgm_kernel_sums *sums, const bool *member);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "cgm/comm.h"
+#include "cgm/features.h"
 #include "cgm/kernel.h"
 #include "cgm/lengthscale.h"
 #include "cgm/reward_lp.h"
@@ -28,11 +29,15 @@ typedef struct cgm_config {
     char *input_candidates; /**< empty: the file of input_parties */
     cgm_kernel_type kernel_type;
     cgm_lengthscale_rule lengthscale_rule;
-    double lengthscale; /**< when the rule is CGM_LENGTHSCALE_GIVEN; > 0 */
+    double *lengthscales;   /**< [n_lengthscales] > 0 when the rule is CGM_LENGTHSCALE_GIVEN */
+    int64_t n_lengthscales; /**< 1, or one a feature */
+    cgm_features_scaling scaling;
     cgm_shapley_method shapley_method;
+    cgm_semivalue semivalue;
     double shapley_tolerance;
     cgm_reward_condition reward_condition;
-    double *inv_temp; /**< [n_inv_temp] 0 .. INFINITY, no value twice */
+    bool reward_strict; /**< an infeasible program is an error */
+    double *inv_temp;   /**< [n_inv_temp] 0 .. INFINITY, no value twice */
     int64_t n_inv_temp;
     double patience; /**< (0, 1] */
     char *output_file;

@@ -17,9 +17,11 @@ typedef struct cgm_candidates {
     int64_t n_features;
     bool has_labels;
     uint64_t checksum;
-    double *points;  /**< [n_points][n_features] row-major, finite, |value| <= 1e150 */
-    int64_t *labels; /**< [n_points], or NULL */
+    double *original; /**< [n_points][n_features] row-major, finite, |value| <= 1e150, as read */
+    double *points;   /**< the same, or scaled (features.h) */
+    int64_t *labels;  /**< [n_points], or NULL */
     cgm_shared points_memory;
+    cgm_shared scaled_memory; /**< of points when they are scaled */
     cgm_shared labels_memory;
 } cgm_candidates;
 

@@ -11,28 +11,19 @@
 
 typedef enum cgm_lengthscale_rule {
     CGM_LENGTHSCALE_NONNEGATIVE,
+    CGM_LENGTHSCALE_MEDIAN,
     CGM_LENGTHSCALE_GIVEN
 } cgm_lengthscale_rule;
 
 typedef struct cgm_lengthscale {
     cgm_lengthscale_rule rule;
-    double value;      /**< ℓ, in the points' unit */
+    double value;      /**< ℓ, in the points' unit; NaN with one a feature */
     int64_t passes;    /**< passes over the points it took */
     bool always_valid; /**< no ℓ down to the floor violates the condition: value is the floor */
 } cgm_lengthscale;
 
-/** Spread of the reference set T, from one pass over its points. */
-typedef struct cgm_spread {
-    double *centre;   /**< [n_features] middle of the range of each feature */
-    double deviation; /**< sd: root of the mean over features of the variance over T */
-} cgm_spread;
-
-/** Collective. The same bits on every rank, at every number of ranks. CGM_OK, CGM_ERR_MEMORY. */
-cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
-                              const cgm_candidates *candidates, cgm_spread *spread);
-
-/** Local. Accepts a zeroed struct. */
-void cgm_spread_destroy(cgm_spread *spread);
+/** Local. The word for a rule in options and output. */
+const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule);
 
 /**
  * Values v({i}) of all parties at one lengthscale, with their slopes.  Collective; one pass over
@@ -46,15 +37,19 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
                                     const cgm_kernel *kernel, double *values, double *slopes);
 
 /**
- * The smallest ℓ above which no party's own value is negative, MATH.md §3 `nonnegative`.
- * Collective.
- * @param[in,out] kernel  type and centre stand; lengthscale is set to the choice
- * @param[out]    choice  value, passes, always_valid
- * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (no lengthscale satisfies the
- * condition), CGM_ERR_MEMORY
+ * Choose the lengthscale by a rule (MATH.md §3).  Collective.
+ * @param[in]     deviation  sd of T (spread.h)
+ * @param[in]     given      [n_given] for CGM_LENGTHSCALE_GIVEN: one number, or one a feature; must
+ *                           outlive the kernel
+ * @param[in]     seed       of the points that the median is taken over
+ * @param[in,out] kernel     type and centre stand; lengthscale or feature_lengthscales are set
+ * @param[out]    choice     rule, value, passes, always_valid
+ * @return the same code on every rank: CGM_OK, CGM_ERR_USAGE (wrong number of numbers),
+ *         CGM_ERR_INPUT (no lengthscale satisfies the condition; the median is 0), CGM_ERR_MEMORY
  */
 cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
                                   const cgm_candidates *candidates, double deviation,
-                                  cgm_kernel *kernel, cgm_lengthscale *choice);
+                                  cgm_lengthscale_rule rule, const double *given, int64_t n_given,
+                                  uint64_t seed, cgm_kernel *kernel, cgm_lengthscale *choice);
 
 #endif

@@ -48,6 +48,7 @@ typedef struct cgm_pair_visitor {
      * May be NULL. */
     void (*met)(void *state, int home, int evaluator);
     bool skip_pool_pairs; /**< leave out candidates × candidates */
+    bool distances_only;  /**< the pairs do not count as kernel evaluations */
     const char *label;    /**< for progress lines */
 } cgm_pair_visitor;
 

@@ -18,6 +18,18 @@
 /** Agreement of GLPK's solution with the closed form, in log v* and in ρ·log α, and slack of a
  * condition. */
 #define CGM_LP_AGREEMENT 1e-9
+/** Infeasible program: what the violations may exceed their least sum by, and the weight of ρ
+ * against log v* (MATH.md §5). */
+#define CGM_LP_SLACK 1e-9
+#define CGM_LP_RHO_WEIGHT 1e-3
+/** A condition on rewards holds within this fraction of its threshold (MATH.md §5). */
+#define CGM_INCENTIVE 1e-9
+/** Parties are alike when their sums differ by no more than this fraction: tiles round. */
+#define CGM_ALIKE 1e-12
+/** Warnings: features differ in scale when their ranges do by more than this factor; the pool is
+ * far when its mean kernel with the parties is below this fraction of theirs among themselves. */
+#define CGM_SCALES_DIFFER 10.0
+#define CGM_POOL_FAR 0.1
 /** A target is reached when the value falls short by no more than this fraction of it (MATH.md §6).
  */
 #define CGM_TARGET_REACHED 1e-12
@@ -30,8 +42,13 @@
 #define CGM_LENGTHSCALE_PROBE 5e-7
 /** Rounding floor of a Shapley error estimate, relative to max |φ| (MATH.md §4). */
 #define CGM_SHAPLEY_ROUNDING 1e-13
+/** Rounding of a leave-one-out value, relative to v(N). */
+#define CGM_LEAVE_ONE_OUT_ROUNDING 1e-15
 /** |Σφ − v(N)| over Σ|φ| (MATH.md §4). */
 #define CGM_EFFICIENCY 1e-11
+/** `verify`: a recomputed value against the one in the result, relative plus absolute. */
+#define CGM_VERIFY_RELATIVE 1e-9
+#define CGM_VERIFY_ABSOLUTE 1e-12
 
 /* ---- the tests ---- */
 
@@ -42,6 +59,8 @@
 #define CGM_TEST_VALUES 1e-12
 /** v*, ρ, r against the golden files: absolute. */
 #define CGM_TEST_REWARD 1e-9
+/** Relaxed rewards against figures known to six digits: absolute. */
+#define CGM_TEST_RELAXED 1e-6
 /** Values along a replayed trajectory: absolute. */
 #define CGM_TEST_REPLAY_VALUE 1e-12
 /** The lengthscale chosen is at most this far below the golden one, and fails its condition so far
@@ -58,6 +77,10 @@
 #define CGM_TEST_FRESH_ABSOLUTE 1e-12
 /** Error of one kernel evaluation against libm: relative. */
 #define CGM_TEST_EXPONENTIAL 1e-15
+/** A lengthscale a feature against points divided by it, and the median against the golden one:
+ * relative. */
+#define CGM_TEST_PRESCALED 1e-14
+#define CGM_TEST_MEDIAN 1e-12
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4

@@ -20,8 +20,8 @@ for command in run check simulate diff; do
 done
 run 1 run --help
 keys='input.parties input.candidates kernel.type kernel.lengthscale shapley.method
-    shapley.semivalue shapley.tolerance reward.condition sampling.inv_temp sampling.patience
-    output.file output.overwrite run.seed run.progress'
+    shapley.semivalue shapley.tolerance reward.condition reward.strict sampling.inv_temp
+    sampling.patience output.file output.overwrite run.seed run.progress'
 for key in $keys; do
     check "run --help names $key" grep -Fq "$key" "$out"
 done

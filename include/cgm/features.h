@@ -1,0 +1,45 @@
+/**
+ * @file features.h
+ * Scaling of raw features before anything is computed from them.
+ */
+#ifndef CGM_FEATURES_H
+#define CGM_FEATURES_H
+
+#include "cgm/pairs.h"
+
+typedef enum cgm_features_scaling {
+    CGM_SCALE_NONE,
+    CGM_SCALE_STANDARD, /**< mean 0, standard deviation 1 over all parties' points */
+    CGM_SCALE_MINMAX    /**< 0 .. 1 over all parties' points */
+} cgm_features_scaling;
+
+/** What was done to every feature: x becomes (x − mean)/scale. */
+typedef struct cgm_features {
+    cgm_features_scaling scaling;
+    double *mean;  /**< [n_features]; NULL without scaling */
+    double *scale; /**< [n_features] > 0; 1 for a feature that is constant over the parties */
+} cgm_features;
+
+/** Local. The word for a scaling in options. */
+const char *cgm_features_scaling_name(cgm_features_scaling scaling);
+
+/**
+ * Fit the scaling on all parties together and apply it to their points and to the pool. Collective.
+ * The pool's points as read stay in candidates->original: rewards are paid in the unit the data
+ * came in.
+ * @param[out] features  owned by the caller; the pair is cgm_features_destroy
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  The same bits at every number of
+ *         ranks.
+ */
+cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling,
+                              const cgm_layout *layout, cgm_shard *shard,
+                              cgm_candidates *candidates, cgm_features *features);
+
+/** Local. Apply a scaling to points [n_points][n_features], from and to may be the same. */
+void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t n_features,
+                        const double *from, double *to);
+
+/** Local. Accepts a zeroed struct. */
+void cgm_features_destroy(cgm_features *features);
+
+#endif

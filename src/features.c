@@ -1,0 +1,90 @@
+#include "cgm/features.h"
+
+#include <stdlib.h>
+
+#include "cgm/spread.h"
+
+const char *cgm_features_scaling_name(cgm_features_scaling scaling)
+{
+    static const char *const names[] = {"none", "standard", "minmax"};
+    return names[scaling];
+}
+
+void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t n_features,
+                        const double *from, double *to)
+{
+    for (int64_t i = 0; i < n_points; i++) {
+        for (int64_t f = 0; f < n_features; f++) {
+            const int64_t k = i * n_features + f;
+            to[k] = (from[k] - features->mean[f]) / features->scale[f];
+        }
+    }
+}
+
+/* The scaled pool in memory of its own; each rank of the node fills every node_size-th part. */
+static cgm_status scale_pool(cgm_comm *comm, const cgm_features *features,
+                             cgm_candidates *candidates)
+{
+    const int64_t g = candidates->n_points;
+    const int64_t d = candidates->n_features;
+    const size_t bytes = (size_t)(g * d) * sizeof(double);
+    cgm_status status = cgm_shared_create(comm, bytes, &candidates->scaled_memory);
+    if (status != CGM_OK) {
+        return status;
+    }
+    double *scaled = candidates->scaled_memory.data;
+    const int64_t first = g * comm->node_rank / comm->node_size;
+    const int64_t end = g * (comm->node_rank + 1) / comm->node_size;
+    cgm_features_apply(features, end - first, d, candidates->original + first * d,
+                       scaled + first * d);
+    cgm_shared_sync(comm, &candidates->scaled_memory);
+    candidates->points = scaled;
+    return CGM_OK;
+}
+
+/* mean and scale from the parties' spread. */
+static cgm_status fit(cgm_comm *comm, const cgm_spread *spread, int64_t n_features,
+                      cgm_features *features)
+{
+    features->mean = cgm_alloc(comm, n_features, sizeof(double));
+    features->scale = cgm_alloc(comm, n_features, sizeof(double));
+    if (features->mean == NULL || features->scale == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    const bool standard = features->scaling == CGM_SCALE_STANDARD;
+    for (int64_t f = 0; f < n_features; f++) {
+        const double scale = standard ? spread->deviation[f] : spread->range[f];
+        features->mean[f] = standard ? spread->mean[f] : spread->low[f];
+        features->scale[f] = scale > 0.0 ? scale : 1.0;
+    }
+    return CGM_OK;
+}
+
+cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling,
+                              const cgm_layout *layout, cgm_shard *shard,
+                              cgm_candidates *candidates, cgm_features *features)
+{
+    *features = (cgm_features){.scaling = scaling};
+    if (scaling == CGM_SCALE_NONE) {
+        return CGM_OK;
+    }
+    cgm_spread spread;
+    cgm_status status = cgm_spread_measure(comm, layout, shard, NULL, &spread);
+    if (status == CGM_OK) {
+        status = cgm_agree(comm, fit(comm, &spread, shard->n_features, features));
+    }
+    if (status == CGM_OK) {
+        cgm_features_apply(features, shard->n_local_points, shard->n_features, shard->points,
+                           shard->points);
+        status = scale_pool(comm, features, candidates);
+    }
+    cgm_spread_destroy(&spread);
+    return status;
+}
+
+void cgm_features_destroy(cgm_features *features)
+{
+    free(features->mean);
+    free(features->scale);
+    *features = (cgm_features){0};
+}

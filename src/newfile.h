@@ -1,0 +1,34 @@
+/**
+ * @file newfile.h
+ * Files that appear whole or not at all, and never in another one's place. Internal.
+ */
+#ifndef CGM_NEWFILE_H
+#define CGM_NEWFILE_H
+
+#include "cgm/h5.h"
+
+/** Writes the content of a file that was just created. Local. */
+typedef cgm_status (*cgm_newfile_content)(cgm_h5_file *file, void *state);
+
+/** Local. CGM_OK, or CGM_ERR_OUTPUT if something stands at path already; option, for the message,
+ * is what chooses it. */
+cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *option);
+
+/**
+ * Write an HDF5 file by this process alone, under a temporary name beside path that no other
+ * process takes, and rename it when it is complete.  Local.
+ * @return CGM_OK, CGM_ERR_OUTPUT (path exists or cannot be written), CGM_ERR_MEMORY, or what
+ * content returned.  On error no file is left, neither under the final name nor under the temporary
+ * one.
+ */
+cgm_status cgm_newfile_write(cgm_comm *comm, const char *path, const char *option,
+                             cgm_newfile_content content, void *state);
+
+/**
+ * As rename, but an existing file is not replaced.  Local.
+ * Where the file system has no links, a file that appears in between would be replaced.
+ * @return 0, or -1 and errno, EEXIST if something stands there
+ */
+int cgm_newfile_rename(const char *from, const char *to);
+
+#endif

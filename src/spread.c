@@ -1,0 +1,133 @@
+#include "cgm/spread.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "cgm/accumulator.h"
+
+/* The rows that this rank accounts for: its parties' and its slice of the pool. */
+typedef struct own_rows {
+    int64_t n_features;
+    const double *points[2];
+    int64_t n_points[2];
+} own_rows;
+
+static own_rows own_rows_of(const cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+                            const cgm_candidates *candidates)
+{
+    own_rows rows = {.n_features = layout->n_features,
+                     .points = {shard->points, NULL},
+                     .n_points = {shard->n_local_points, 0}};
+    if (candidates != NULL) {
+        const int64_t first = layout->first_candidate[comm->rank];
+        rows.points[1] = candidates->points + first * layout->n_features;
+        rows.n_points[1] = layout->first_candidate[comm->rank + 1] - first;
+    }
+    return rows;
+}
+
+/* low, range and centre. The negative of the smallest value and the largest value are found by one
+ * maximum over ranks. extremes [2][n_features] is work space. */
+static void measure_range(cgm_comm *comm, const own_rows *rows, double *extremes,
+                          cgm_spread *spread)
+{
+    const int64_t d = rows->n_features;
+    for (int64_t f = 0; f < 2 * d; f++) {
+        extremes[f] = -INFINITY;
+    }
+    for (int part = 0; part < 2; part++) {
+        for (int64_t k = 0; k < rows->n_points[part] * d; k++) {
+            const double value = rows->points[part][k];
+            double *low = &extremes[k % d];
+            double *high = low + d;
+            *low = fmax(*low, -value);
+            *high = fmax(*high, value);
+        }
+    }
+    cgm_comm_max(comm, extremes, 2 * d);
+    for (int64_t f = 0; f < d; f++) {
+        spread->low[f] = -extremes[f];
+        spread->range[f] = extremes[d + f] - spread->low[f];
+        spread->centre[f] = spread->low[f] + 0.5 * spread->range[f];
+    }
+}
+
+/* Sums of (x - centre)/range, or of its squared difference from means, by feature, exactly: every
+ * term lies in [-1, 1]. */
+static void sum_features(cgm_comm *comm, const own_rows *rows, const cgm_spread *spread,
+                         const double *means, cgm_accumulator *sums)
+{
+    const int64_t d = rows->n_features;
+    for (int64_t f = 0; f < d; f++) {
+        sums[f] = (cgm_accumulator){{0}};
+    }
+    for (int part = 0; part < 2; part++) {
+        for (int64_t k = 0; k < rows->n_points[part] * d; k++) {
+            const int64_t f = k % d;
+            double term = 0.0;
+            if (spread->range[f] > 0.0) {
+                term = (rows->points[part][k] - spread->centre[f]) / spread->range[f];
+            }
+            if (means != NULL) {
+                term = (term - means[f]) * (term - means[f]);
+            }
+            cgm_accumulator_add(&sums[f], term);
+        }
+    }
+    cgm_accumulator_reduce(comm, sums, d);
+}
+
+/* mean and deviation, in two passes so that no digits cancel; then the overall deviation. */
+static void measure_moments(cgm_comm *comm, const own_rows *rows, int64_t n_points, double *means,
+                            cgm_accumulator *sums, cgm_spread *spread)
+{
+    const int64_t d = rows->n_features;
+    const double n = (double)n_points;
+    sum_features(comm, rows, spread, NULL, sums);
+    for (int64_t f = 0; f < d; f++) {
+        means[f] = cgm_accumulator_value(&sums[f]) / n;
+        spread->mean[f] = spread->centre[f] + means[f] * spread->range[f];
+    }
+    sum_features(comm, rows, spread, means, sums);
+    double widest = 0.0;
+    for (int64_t f = 0; f < d; f++) {
+        spread->deviation[f] = spread->range[f] * sqrt(cgm_accumulator_value(&sums[f]) / n);
+        widest = fmax(widest, spread->range[f]);
+    }
+    double variance = 0.0; /* in units of the widest range, so that no square overflows */
+    for (int64_t f = 0; f < d && widest > 0.0; f++) {
+        const double part = spread->range[f] / widest;
+        variance += part * part * cgm_accumulator_value(&sums[f]) / n;
+    }
+    spread->overall = widest * sqrt(variance / (double)d);
+}
+
+cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+                              const cgm_candidates *candidates, cgm_spread *spread)
+{
+    const int64_t d = layout->n_features;
+    *spread = (cgm_spread){.low = cgm_alloc(comm, 5 * d, sizeof(double))};
+    double *work = cgm_alloc(comm, 2 * d, sizeof(double));
+    cgm_accumulator *sums = cgm_alloc(comm, d, sizeof(cgm_accumulator));
+    bool refused = spread->low == NULL || work == NULL || sums == NULL;
+    cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        spread->range = spread->low + d;
+        spread->centre = spread->range + d;
+        spread->mean = spread->centre + d;
+        spread->deviation = spread->mean + d;
+        const own_rows rows = own_rows_of(comm, layout, shard, candidates);
+        const int64_t pool = candidates != NULL ? candidates->n_points : 0;
+        measure_range(comm, &rows, work, spread);
+        measure_moments(comm, &rows, shard->n_points + pool, work, sums, spread);
+    }
+    free(work);
+    free(sums);
+    return status;
+}
+
+void cgm_spread_destroy(cgm_spread *spread)
+{
+    free(spread->low);
+    *spread = (cgm_spread){0};
+}

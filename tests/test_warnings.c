@@ -1,0 +1,202 @@
+/* Every warning where its condition holds, and none on a run that nothing is wrong with. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgm/pipeline.h"
+#include "cgm/tolerance.h"
+#include "harness.h"
+
+enum { PARTIES = 7, FEATURES = 3 };
+
+/* What a run consists of, as far as the warnings look at it. */
+typedef struct made_run {
+    cgm_config config;
+    cgm_reward_set set;
+    char *names[PARTIES];
+    char *lost[PARTIES];
+    int64_t sizes[PARTIES];
+    double range[FEATURES];
+    double lengthscales[FEATURES];
+    double party_sums[PARTIES * PARTIES];
+    double party_candidate_sums[PARTIES];
+    double single[PARTIES];
+    double ceiling[PARTIES];
+    double phi[PARTIES];
+    double alpha[PARTIES];
+    int64_t reached[PARTIES];
+    cgm_run run;
+} made_run;
+
+/* Ten points a party, kernel .5 between all different points and to the pool, κ = 1. */
+static void make_run(made_run *made)
+{
+    static char *const names[PARTIES] = {"a", "b", "c", "d", "e", "f", "g"};
+    *made = (made_run){.config = {.shapley_tolerance = 1e-12}, .range = {1.0, 0.0, 9.0}};
+    for (int i = 0; i < PARTIES; i++) {
+        made->names[i] = names[i];
+        made->lost[i] = i == 1 ? "stability: 0.5 is less than 0.6 by 0.1" : "";
+        made->sizes[i] = 10;
+        for (int j = 0; j < PARTIES; j++) {
+            made->party_sums[i * PARTIES + j] = i == j ? 0.5 * 90.0 + 10.0 : 0.5 * 100.0;
+        }
+        made->party_candidate_sums[i] = 0.5 * 10.0 * 100.0;
+        made->single[i] = 0.2;
+        made->ceiling[i] = 0.3;
+        made->phi[i] = 0.1;
+        made->alpha[i] = 1.0;
+        made->reached[i] = 1;
+    }
+    made->set = (cgm_reward_set){.inv_temp = 4.0, .reached = made->reached};
+    cgm_run *run = &made->run;
+    run->config = &made->config;
+    run->shard = (cgm_shard){.n_parties = PARTIES, .n_features = FEATURES, .names = made->names};
+    run->spread.range = made->range;
+    run->sums = (cgm_kernel_sums){.n_parties = PARTIES,
+                                  .n_candidates = 100,
+                                  .party_points = made->sizes,
+                                  .diagonal = 1.0,
+                                  .party_sums = made->party_sums,
+                                  .party_candidate_sums = made->party_candidate_sums};
+    run->values = (cgm_values){.single = made->single, .ceiling = made->ceiling};
+    run->shapley = (cgm_shapley){.method = CGM_SHAPLEY_QUADRATURE,
+                                 .phi = made->phi,
+                                 .alpha = made->alpha,
+                                 .error_estimate = 1e-14};
+    run->reward = (cgm_reward){.status = CGM_REWARD_OPTIMAL, .binding = "why"};
+    run->sampling = (cgm_sampling){.n_sets = 1, .sets = &made->set};
+}
+
+/* Exactly this one, and its text holds that; NULL: none at all. */
+static void assert_warning(cgm_comm *comm, const made_run *made, const char *code, const char *part)
+{
+    cgm_warnings warnings;
+    assert_all_ranks(comm, cgm_warnings_collect(comm, &made->run, &warnings) == CGM_OK);
+    for (int64_t k = 0; k < warnings.count; k++) {
+        print_message("%s: %s\n", warnings.code[k], warnings.text[k]);
+    }
+    assert_all_ranks(comm, warnings.count == (code != NULL));
+    if (code != NULL) {
+        assert_all_ranks(comm, strcmp(warnings.code[0], code) == 0);
+        assert_all_ranks(comm, strstr(warnings.text[0], part) != NULL);
+        assert_same_on_all_ranks(comm, warnings.text[0], strlen(warnings.text[0]) + 1);
+    }
+    cgm_warnings_destroy(&warnings);
+}
+
+static void test_none(void **state)
+{
+    made_run made;
+    make_run(&made);
+    assert_warning(*state, &made, NULL, NULL);
+}
+
+/* A constant feature has no scale; scaled features and a lengthscale a feature need no warning. */
+static void test_scales_differ(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.range[2] = 11.0;
+    assert_warning(*state, &made, "scales_differ", "feature 2 has a range of 11 and feature 0");
+    made.config.scaling = CGM_SCALE_STANDARD;
+    assert_warning(*state, &made, NULL, NULL);
+    made.config.scaling = CGM_SCALE_NONE;
+    made.run.kernel.feature_lengthscales = made.lengthscales;
+    assert_warning(*state, &made, NULL, NULL);
+}
+
+static void test_always_valid(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.run.lengthscale = (cgm_lengthscale){.value = 0.01, .always_valid = true};
+    assert_warning(*state, &made, "always_valid", "down to 0.01");
+}
+
+static void test_pool_far_from_data(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.ceiling[2] = made.ceiling[5] = 0.1;
+    assert_warning(*state, &made, "pool_far_from_data", "2 of 7 parties worth less");
+    make_run(&made);
+    for (int i = 0; i < PARTIES; i++) {
+        made.party_candidate_sums[i] = 0.04 * 10.0 * 100.0;
+    }
+    assert_warning(*state, &made, "pool_far_from_data",
+                   "is 0.04 on average, between points of the "
+                   "parties 0.5");
+    for (int i = 0; i < PARTIES; i++) {
+        made.party_candidate_sums[i] = 0.06 * 10.0 * 100.0;
+    }
+    assert_warning(*state, &made, NULL, NULL);
+}
+
+/* What was enumerated cannot be refined. */
+static void test_shapley_not_converged(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.run.shapley.error_estimate = 1e-12;
+    assert_warning(*state, &made, "shapley_not_converged", "known to 1e-12 only");
+    made.run.shapley.method = CGM_SHAPLEY_ENUMERATE;
+    assert_warning(*state, &made, NULL, NULL);
+}
+
+/* At most five are named. */
+static void test_zero_contribution(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.alpha[1] = made.alpha[4] = 0.0;
+    assert_warning(*state, &made, "zero_contribution", "2 of 7 parties have");
+    assert_warning(*state, &made, "zero_contribution", ": 'b', 'e'; ");
+    for (int i = 1; i < PARTIES; i++) {
+        made.alpha[i] = 0.0;
+    }
+    assert_warning(*state, &made, "zero_contribution", ": 'b', 'c', 'd', 'e', 'f', ...; ");
+}
+
+static void test_no_contribution(void **state)
+{
+    made_run made;
+    make_run(&made);
+    memset(made.alpha, 0, sizeof made.alpha);
+    made.run.reward.status = CGM_REWARD_NO_CONTRIBUTION;
+    assert_warning(*state, &made, "no_contribution", "no rewards, as why");
+}
+
+static void test_relaxed(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.run.reward.status = CGM_REWARD_RELAXED;
+    made.run.reward.lost = made.lost;
+    made.run.reward.total_violation = 0.25;
+    assert_warning(*state, &made, "relaxed",
+                   "why; it was relaxed by 0.25 in all, and /reward/lost "
+                   "tells what 1 of 7 parties lose");
+}
+
+static void test_target_not_reached(void **state)
+{
+    made_run made;
+    make_run(&made);
+    made.reached[0] = made.reached[6] = 0;
+    assert_warning(*state, &made, "target_not_reached", "at inverse temperature 4, 2 of 7 parties");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_scales_differ),
+        cmocka_unit_test(test_always_valid),
+        cmocka_unit_test(test_pool_far_from_data),
+        cmocka_unit_test(test_shapley_not_converged),
+        cmocka_unit_test(test_zero_contribution),
+        cmocka_unit_test(test_no_contribution),
+        cmocka_unit_test(test_relaxed),
+        cmocka_unit_test(test_target_not_reached),
+    };
+    return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}
