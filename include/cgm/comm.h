@@ -127,7 +127,8 @@ cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared);
 void cgm_shared_sync(cgm_comm *comm, cgm_shared *shared);
 
 /**
- * Every rank contributes a segment, every node receives all of them in memory its ranks share.  Collective.
+ * Every rank contributes a segment, every node receives all of them in memory its ranks share.
+ * Collective.
  * @param[in]  mine    this rank's segment, private memory
  * @param[out] shared  the whole array
  * @param[in]  offset  [size + 1] first element of each rank's segment

@@ -19,7 +19,7 @@ typedef struct cgm_shapley {
     cgm_shapley_method method; /**< the one used */
     double *phi;               /**< [n_parties] φ */
     double *alpha; /**< [n_parties] φ / max φ; 0 where φ counts as zero; equal where φ is tied */
-    int64_t *tie;              /**< [n_parties] class of tied φ the party is in, ascending in φ */
+    int64_t *tie;  /**< [n_parties] class of tied φ the party is in, ascending in φ */
     double error_estimate; /**< bound of the error of every φ */
     double efficiency_gap; /**< |Σφ − v(N)| */
     int64_t nodes;         /**< quadrature nodes, both grids; coalitions when enumerated */
@@ -33,7 +33,8 @@ typedef struct cgm_shapley {
  * @param[out] shapley    the same bits on every rank; owned by the caller; the pair is
  * cgm_shapley_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_USAGE (enumeration asked for too many
- * parties), CGM_ERR_MEMORY.  Cost: enumeration O(2^N N); quadrature O(N·K·nodes / ranks) for K distinct sizes, 2,000 to 9,000 nodes.
+ * parties), CGM_ERR_MEMORY.  Cost: enumeration O(2^N N); quadrature O(N·K·nodes / ranks) for K
+ * distinct sizes, 2,000 to 9,000 nodes.
  */
 cgm_status cgm_shapley_compute(cgm_comm *comm, const cgm_kernel_sums *sums,
                                const cgm_values *values, cgm_shapley_method method,
