@@ -22,6 +22,8 @@ ifneq ($(origin CC),command line)
 CC = mpicc
 endif
 CFLAGS = -O3 -g
+ASAN_CFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+    -fno-omit-frame-pointer
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wvla $(if $(WERROR),-Werror)
 # Results must not depend on whether the compiler fuses a product and a sum. Nobody reads the
 # floating-point exception flags: free of them, loops with conditional expressions become vector code.
@@ -132,8 +134,7 @@ run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
 
 check-asan:
-	@$(MAKE) BUILD=$(BUILD)/asan CFLAGS='-O1 -g -fsanitize=address,undefined \
-	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer' check-asan-run
+	@$(MAKE) BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' check-asan-run
 
 check-asan-run: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run --asan

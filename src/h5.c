@@ -367,7 +367,7 @@ static cgm_status read_texts(const cgm_h5_file *file, const source *from, int64_
     for (int64_t k = 0; k < count && status == CGM_OK; k++) {
         const char *text = buffer + (size_t)k * bytes;
         if (variable) {
-            memcpy(&text, text, sizeof text);
+            memcpy(&text, buffer + (size_t)k * bytes, sizeof text);
         }
         status = append_text(texts, text != NULL ? text : "") ? CGM_OK : CGM_ERR_MEMORY;
     }

@@ -444,8 +444,11 @@ static cgm_status reserve_space(cgm_comm *comm, const char *path, int64_t bytes)
 {
     /* A limit on the size of files shall be an error like any other, not the end of the process. */
     signal(SIGXFSZ, SIG_IGN);
-    int file = open(path, O_WRONLY | O_CLOEXEC);
+    int file = open(path, O_RDWR | O_CLOEXEC);
     int code = file < 0 ? errno : posix_fallocate(file, 0, bytes);
+    if (code == EOPNOTSUPP) {
+        code = 0; /* then reading back has to find out */
+    }
     if (code == 0 && fsync(file) != 0) {
         code = errno;
     }
@@ -483,7 +486,7 @@ static cgm_status write_file(cgm_comm *comm, const cgm_run *run, const char *pat
 
 /* ---- from the temporary name to the final one, on rank 0 ---- */
 
-static cgm_status reserve(cgm_comm *comm, const char *path)
+static cgm_status claim_name(cgm_comm *comm, const char *path)
 {
     int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0640);
     if (file < 0) {
@@ -577,7 +580,7 @@ cgm_status cgm_output_write(cgm_comm *comm, const cgm_run *run)
     if (status == CGM_OK) {
         snprintf(temporary, bytes, "%s.tmp-%s-%lld", run->config->output_file, owner.host,
                  (long long)owner.process);
-        status = cgm_agree(comm, comm->rank == 0 ? reserve(comm, temporary) : CGM_OK);
+        status = cgm_agree(comm, comm->rank == 0 ? claim_name(comm, temporary) : CGM_OK);
     }
     if (status == CGM_OK) {
         status = write_and_publish(comm, run, temporary);

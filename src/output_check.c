@@ -153,7 +153,7 @@ static cgm_status check_options(cgm_comm *comm, const cgm_config *config)
 
 static cgm_status check_target(cgm_comm *comm, const cgm_config *config)
 {
-    bool exists;
+    bool exists = false;
     cgm_status status = check_directory(comm, config->output_file);
     if (status == CGM_OK) {
         status = find_target(comm, config->output_file, &exists);

@@ -129,11 +129,12 @@ static cgm_status check_values(const cgm_h5_file *file, const char *path, int64_
             continue;
         }
         char number[32];
+        const int64_t row = first + k / n_features;
         return cgm_fail(file->comm, CGM_ERR_INPUT,
                         "file '%s', dataset '%s', row %lld, column %lld (counted from 0): the "
                         "value is %s; %s",
-                        file->path, path, (long long)(first + k / n_features),
-                        (long long)(k % n_features), value_name(points[k], number),
+                        file->path, path, (long long)row, (long long)(k % n_features),
+                        value_name(points[k], number),
                         isfinite(points[k])
                             ? "its square would overflow, rescale the data (largest magnitude "
                               "1e150)"

@@ -73,6 +73,12 @@ void harness_assert_close(cgm_comm *comm, const double *actual, const double *ex
     fail_together(comm->world, worst >= 0 ? text : NULL, file, line);
 }
 
+void harness_assert_close_number(cgm_comm *comm, double actual, double expected, double relative,
+                                 double absolute, const char *what, const char *file, int line)
+{
+    harness_assert_close(comm, &actual, &expected, 1, relative, absolute, what, file, line);
+}
+
 void harness_assert_same(cgm_comm *comm, const void *data, size_t bytes, const char *what,
                          const char *file, int line)
 {

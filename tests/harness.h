@@ -10,7 +10,7 @@
  * Comment lines of a test's source tell the runner how to run it:
  *     // ranks: 1 3        instead of its default list
  *     // timeout: 120      seconds a run, default 60
- *     // valgrind: no      too long for check-valgrind
+ *     // slow: yes         left out by check-asan and check-valgrind; or slow: asan, slow: valgrind
  */
 #ifndef CGM_TESTS_HARNESS_H
 #define CGM_TESTS_HARNESS_H
@@ -49,8 +49,8 @@ int harness_main(int argc, char **argv, const struct CMUnitTest *tests, size_t c
 
 /** Collective. As assert_close_array for one number. */
 #define assert_close(comm, actual, expected, relative, absolute)                                   \
-    harness_assert_close((comm), &(double){(actual)}, &(double){(expected)}, 1, (relative),        \
-                         (absolute), #actual, __FILE__, __LINE__)
+    harness_assert_close_number((comm), (actual), (expected), (relative), (absolute), #actual,     \
+                                __FILE__, __LINE__)
 
 /** Collective. The bytes are the same on every rank as on rank 0. */
 #define assert_same_on_all_ranks(comm, data, bytes)                                                \
@@ -73,6 +73,8 @@ void harness_assert(cgm_comm *comm, bool holds, const char *what, const char *fi
 void harness_assert_close(cgm_comm *comm, const double *actual, const double *expected,
                           int64_t count, double relative, double absolute, const char *what,
                           const char *file, int line);
+void harness_assert_close_number(cgm_comm *comm, double actual, double expected, double relative,
+                                 double absolute, const char *what, const char *file, int line);
 void harness_assert_same(cgm_comm *comm, const void *data, size_t bytes, const char *what,
                          const char *file, int line);
 

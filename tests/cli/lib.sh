@@ -42,7 +42,7 @@ run()
     command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
     code=0
     # shellcheck disable=SC2086 # WRAPPER is a command with its options
-    timeout -k 10 "$limit" "$MPIRUN" -n "$ranks" $WRAPPER "$cgm" "$@" \
+    timeout --foreground -k 10 "$limit" "$MPIRUN" -n "$ranks" $WRAPPER "$cgm" "$@" \
         >"$out" 2>"$err" </dev/null || code=$?
 }
 

@@ -29,8 +29,15 @@ run 3 run run.ini --input.parties=parties --input.candidates=data.h5 --output.fi
 accepted "run of one file a party"
 run 1 diff 1.h5 split.h5
 answered "diff of other results" 1 '/'
-run 3 run run.ini --input.parties=none.h5 --output.file=none.out.h5
-refused "missing file" 3 'none\.h5'
+for kind in nan nan_candidates some_labels no_data; do
+    "$make_input" "$kind" "$kind.h5"
+    run 3 run run.ini "--input.parties=$kind.h5" "--output.file=$kind.out.h5"
+    refused "$kind" 3 "$kind\\.h5"
+done
+run 3 run run.ini --output.file=1.h5 --run.seed=2
+refused "exists from other options" 6 '1\.h5'
+run 1 run run.ini --output.file=nowhere/1.h5
+refused "no such directory" 6 'nowhere'
 run 1 run run.ini --sampling.inv_temp=-1
 refused "out of range" 2 'sampling\.inv_temp'
 run 1 --version
