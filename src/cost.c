@@ -116,13 +116,14 @@ static cgm_status measure_speed(cgm_comm *comm, const cgm_run *run, double *spee
 {
     const int64_t d = run->shard.n_features;
     const cgm_rng rng = {run->config->seed, cgm_rng_hash("speed"), CGM_RNG_SIMULATE};
-    double *points = cgm_alloc(comm, 4 * CGM_BLOCK_POINTS, (size_t)d * sizeof *points);
+    const int64_t block_doubles = d * CGM_BLOCK_POINTS;
+    /* Two blocks of points, and the same packed. */
+    double *points = cgm_alloc(comm, 4 * block_doubles, sizeof *points);
     cgm_status status = cgm_agree(comm, points != NULL ? CGM_OK : CGM_ERR_MEMORY);
     if (status != CGM_OK) {
         free(points);
         return status;
     }
-    const int64_t block_doubles = d * CGM_BLOCK_POINTS;
     for (int64_t k = 0; k < 2 * block_doubles; k++) {
         uint64_t words[4];
         cgm_rng_words(&rng, (uint64_t)k, 0, 0, words);

@@ -1,36 +1,34 @@
-/* Writes input files for the tests of the command line: small ones, sound or broken in one way
- * each, and the parties of a sound one split into a file each. */
+/* Writes input files for the tests of the command line: small ones, sound, at an edge of what is
+ * sound, or broken in one way each, and the parties of a sound one split into a file each. */
 #include <hdf5.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { N_PARTIES = 3, N_FEATURES = 2, N_CANDIDATES = 20, VALUES_MAX = 256 };
+enum { PARTIES_MAX = 3, RANK_MAX = 3, VALUES_MAX = 512 };
 
-static const char *const kinds[][2] = {
-    {"good", "three parties with 7, 5 and 6 points of 2 features, 20 candidates, no labels"},
-    {"float32", "the same in single precision"},
-    {"other", "as good, one value of p2 a little larger"},
-    {"nan", "p2 row 3 column 1 is NaN"},
-    {"inf", "p3 row 0 column 0 is infinite"},
-    {"huge", "p1 row 6 column 1 is 1e200"},
-    {"nan_candidates", "candidates row 17 column 0 is NaN"},
-    {"no_parties", "no group /parties"},
-    {"no_data", "p2 has no dataset data"},
-    {"no_candidates", "no /candidates/data"},
-    {"features", "p2 has 3 features"},
-    {"candidate_features", "the candidates have 3 features"},
-    {"empty_party", "p2 has no points"},
-    {"some_labels", "labels of p1 and p3 only"},
-    {"label_count", "p2 has 4 labels for 5 points"},
-    {"label_type", "the labels of p2 are text"},
-    {"text", "the data of p2 are text"},
-    {"one_dimension", "the data of p2 have one dimension"},
-};
+typedef enum number_type { FLOAT64, FLOAT32, FLOAT16, INTEGER, TEXT, COMPOUND } number_type;
+
+/* A file: three parties with 7, 5 and 6 points of 2 features and 20 candidates, but for what the
+ * kind sets. */
+typedef struct input_kind {
+    const char *name;
+    const char *about;
+    /* 0: as usual */
+    hsize_t parties, points, features, candidates;
+    number_type type;
+    void (*change)(hid_t file, const struct input_kind *kind);
+    /* What change works on. */
+    const char *path;
+    double value;
+    hsize_t row, column;
+    number_type new_type;
+    int rank;
+    hsize_t dims[RANK_MAX];
+} input_kind;
 
 static hid_t need(hid_t id, const char *what)
 {
@@ -41,96 +39,342 @@ static hid_t need(hid_t id, const char *what)
     return id;
 }
 
-static void write_dataset(hid_t file, const char *name, hid_t stored, hid_t memory, int rank,
-                          hsize_t rows, hsize_t columns, const void *values)
+/* An id that the caller closes. */
+static hid_t stored_type(number_type type)
 {
-    hid_t space = need(H5Screate_simple(rank, (const hsize_t[]){rows, columns}, NULL), name);
-    hid_t links = need(H5Pcreate(H5P_LINK_CREATE), name);
-    H5Pset_create_intermediate_group(links, 1);
-    hid_t set = need(H5Dcreate2(file, name, stored, space, links, H5P_DEFAULT, H5P_DEFAULT), name);
-    need(H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
-    H5Dclose(set);
-    H5Pclose(links);
-    H5Sclose(space);
+    hid_t id = H5Tcopy(type == FLOAT32   ? H5T_IEEE_F32LE
+                       : type == INTEGER ? H5T_STD_I64LE
+                       : type == TEXT    ? H5T_C_S1
+                                         : H5T_IEEE_F64LE);
+    if (type == FLOAT16) {
+        H5Tset_fields(id, 15, 10, 5, 0, 10);
+        H5Tset_size(id, 2);
+        H5Tset_ebias(id, 15);
+    } else if (type == COMPOUND) {
+        hid_t pair = need(H5Tcreate(H5T_COMPOUND, 16), "create a type");
+        H5Tinsert(pair, "x", 0, id);
+        H5Tinsert(pair, "y", 8, id);
+        H5Tclose(id);
+        id = pair;
+    }
+    return id;
 }
 
-static void write_text(hid_t file, const char *name, int rank, hsize_t rows, hsize_t columns)
+/* A new dataset, without data: an absurd shape takes no room then. */
+static hid_t create_dataset(hid_t file, const char *path, number_type type, int rank,
+                            const hsize_t *dims)
 {
-    hid_t type = need(H5Tcopy(H5T_C_S1), "copy a type");
-    H5Tset_size(type, 1);
-    char text[VALUES_MAX];
-    memset(text, 'a', sizeof text);
-    write_dataset(file, name, type, type, rank, rows, columns, text);
+    hid_t stored = stored_type(type);
+    hid_t space = need(H5Screate_simple(rank, dims, NULL), path);
+    hid_t links = need(H5Pcreate(H5P_LINK_CREATE), path);
+    hid_t creation = need(H5Pcreate(H5P_DATASET_CREATE), path);
+    const hsize_t chunk[RANK_MAX] = {1, 1, 1};
+    H5Pset_create_intermediate_group(links, 1);
+    if (dims[0] > VALUES_MAX) {
+        H5Pset_chunk(creation, rank, chunk);
+    }
+    hid_t set = need(H5Dcreate2(file, path, stored, space, links, creation, H5P_DEFAULT), path);
+    H5Pclose(creation);
+    H5Pclose(links);
+    H5Sclose(space);
+    H5Tclose(stored);
+    return set;
+}
+
+/* Numbers of type memory, converted to those of the dataset. */
+static void write_dataset(hid_t file, const char *path, number_type type, int rank,
+                          const hsize_t *dims, hid_t memory, const void *values)
+{
+    hid_t set = create_dataset(file, path, type, rank, dims);
+    need(H5Dwrite(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
+    H5Dclose(set);
+}
+
+static void write_integers(hid_t file, const char *path, hsize_t count, const int64_t *values)
+{
+    write_dataset(file, path, INTEGER, 1, &count, H5T_NATIVE_INT64, values);
+}
+
+/* Points of no particular meaning, all different, in the unit cube. */
+static void write_points(hid_t file, const char *path, number_type type, hsize_t rows,
+                         hsize_t columns, int start)
+{
+    double values[VALUES_MAX];
+    for (int k = 0; k < VALUES_MAX; k++) {
+        values[k] = fmod(0.5 + 0.6180339887498949 * (start + k), 1.0);
+    }
+    write_dataset(file, path, type, 2, (const hsize_t[]){rows, columns}, H5T_NATIVE_DOUBLE, values);
+}
+
+static void write_labels(hid_t file, int party, hsize_t count)
+{
+    const int64_t labels[VALUES_MAX] = {0, 1, 2};
+    char path[64];
+    snprintf(path, sizeof path, "/parties/p%d/labels", party);
+    write_integers(file, path, count, labels);
+}
+
+/* ---- changes ---- */
+
+static void remove_path(hid_t file, const input_kind *kind)
+{
+    need(H5Ldelete(file, kind->path, H5P_DEFAULT), kind->path);
+}
+
+/* Another type or shape, no data. */
+static void replace(hid_t file, const input_kind *kind)
+{
+    if (H5Lexists(file, kind->path, H5P_DEFAULT) > 0) {
+        remove_path(file, kind);
+    }
+    H5Dclose(create_dataset(file, kind->path, kind->new_type, kind->rank, kind->dims));
+}
+
+static void change_points(hid_t file, const char *path, void (*change)(hsize_t, double *))
+{
+    double values[VALUES_MAX] = {0};
+    hid_t set = need(H5Dopen2(file, path, H5P_DEFAULT), path);
+    hid_t space = H5Dget_space(set);
+    hsize_t count = (hsize_t)H5Sget_simple_extent_npoints(space);
+    need(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
+    change(count, values);
+    need(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
+    H5Sclose(space);
+    H5Dclose(set);
+}
+
+static void set_value(hid_t file, const input_kind *kind)
+{
+    hid_t set = need(H5Dopen2(file, kind->path, H5P_DEFAULT), kind->path);
+    hid_t space = H5Dget_space(set);
+    hid_t one = H5Screate(H5S_SCALAR);
+    const hsize_t where[2] = {kind->row, kind->column};
+    H5Sselect_elements(space, H5S_SELECT_SET, 1, where);
+    need(H5Dwrite(set, H5T_NATIVE_DOUBLE, one, space, H5P_DEFAULT, &kind->value), kind->path);
+    H5Sclose(one);
+    H5Sclose(space);
+    H5Dclose(set);
+}
+
+/* Labels of all parties, and one set of them spoilt. */
+static void add_labels(hid_t file, const input_kind *kind)
+{
+    write_labels(file, 1, 7);
+    write_labels(file, 2, 5);
+    write_labels(file, 3, 6);
+    if (kind->rank > 0) {
+        replace(file, kind);
+    } else if (kind->path != NULL) {
+        remove_path(file, kind);
+    }
+}
+
+static void add_external_link(hid_t file, const input_kind *kind)
+{
+    remove_path(file, kind);
+    need(H5Lcreate_external("good.h5", kind->path, file, kind->path, H5P_DEFAULT, H5P_DEFAULT),
+         kind->path);
+}
+
+static void add_loop(hid_t file, const input_kind *kind)
+{
+    remove_path(file, kind);
+    need(H5Lcreate_soft(kind->path, file, kind->path, H5P_DEFAULT, H5P_DEFAULT), kind->path);
+}
+
+/* The packed layout of 18 points; value: what is wrong with it. */
+enum { PACKED_DECREASING = 1, PACKED_SHORT, PACKED_COUNT, PACKED_NAMES };
+
+static void pack(hid_t file, const input_kind *kind)
+{
+    const int fault = (int)kind->value;
+    int64_t offsets[] = {0, 7, 12, 18};
+    offsets[2] = fault == PACKED_DECREASING ? 6 : offsets[2];
+    offsets[3] = fault == PACKED_SHORT ? 17 : offsets[3];
+    need(H5Ldelete(file, "/parties", H5P_DEFAULT), "delete /parties");
+    write_points(file, "/packed/data", FLOAT64, 18, 2, 0);
+    write_integers(file, "/packed/offsets", fault == PACKED_COUNT ? 3 : 4, offsets);
+    hid_t type = stored_type(TEXT);
+    const hsize_t count = 3;
+    write_dataset(file, "/packed/name", TEXT, 1, &count, type,
+                  fault == PACKED_NAMES ? "aca" : "abc");
     H5Tclose(type);
 }
 
-/* Points of no particular meaning, all different, in the unit square. */
-static void fill(double *values, int count, int start)
+static void add_packed(hid_t file, const input_kind *kind)
 {
-    for (int k = 0; k < count; k++) {
-        values[k] = fmod(0.5 + 0.6180339887498949 * (start + k), 1.0);
+    (void)kind;
+    write_points(file, "/packed/data", FLOAT64, 18, 2, 0);
+}
+
+static void set_equal(hsize_t count, double *values)
+{
+    for (hsize_t k = 0; k < count; k++) {
+        values[k] = 0.5;
     }
 }
 
-static void write_party(hid_t file, const char *kind, int party)
+static void move_far(hsize_t count, double *values)
 {
-    static const hsize_t n_points[N_PARTIES] = {7, 5, 6};
-    bool broken = party == 1;
-    hsize_t rows = broken && strcmp(kind, "empty_party") == 0 ? 0 : n_points[party];
-    hsize_t columns = broken && strcmp(kind, "features") == 0 ? N_FEATURES + 1 : N_FEATURES;
-    double values[VALUES_MAX];
-    fill(values, VALUES_MAX, 100 * party);
-    if (broken && strcmp(kind, "nan") == 0) {
-        values[3 * N_FEATURES + 1] = NAN;
-    } else if (broken && strcmp(kind, "other") == 0) {
-        values[0] += 1e-9;
-    } else if (party == 2 && strcmp(kind, "inf") == 0) {
-        values[0] = INFINITY;
-    } else if (party == 0 && strcmp(kind, "huge") == 0) {
-        values[6 * N_FEATURES + 1] = 1e200;
-    }
-    char name[64];
-    snprintf(name, sizeof name, "/parties/p%d/data", party + 1);
-    int rank = broken && strcmp(kind, "one_dimension") == 0 ? 1 : 2;
-    hid_t type = strcmp(kind, "float32") == 0 ? H5T_IEEE_F32LE : H5T_IEEE_F64LE;
-    if (broken && strcmp(kind, "text") == 0) {
-        write_text(file, name, 2, rows, columns);
-    } else if (!broken || strcmp(kind, "no_data") != 0) {
-        write_dataset(file, name, type, H5T_NATIVE_DOUBLE, rank, rows, columns, values);
-    } else {
-        H5Gclose(
-            need(H5Gcreate2(file, "/parties/p2", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), kind));
-    }
-    snprintf(name, sizeof name, "/parties/p%d/labels", party + 1);
-    int64_t labels[VALUES_MAX] = {0, 1, 2};
-    if (broken && strcmp(kind, "label_type") == 0) {
-        write_text(file, name, 1, rows, 0);
-    } else if (strncmp(kind, "label_", 6) == 0 || (!broken && strcmp(kind, "some_labels") == 0)) {
-        hsize_t count = broken && strcmp(kind, "label_count") == 0 ? rows - 1 : rows;
-        write_dataset(file, name, H5T_STD_I64LE, H5T_NATIVE_INT64, 1, count, 0, labels);
+    for (hsize_t k = 0; k < count; k++) {
+        values[k] += 100.0;
     }
 }
 
-static void write_candidates(hid_t file, const char *kind)
+/* To the corners of a lattice of 3 steps. */
+static void move_to_lattice(hsize_t count, double *values)
 {
-    hsize_t columns = strcmp(kind, "candidate_features") == 0 ? N_FEATURES + 1 : N_FEATURES;
-    double values[VALUES_MAX];
-    fill(values, VALUES_MAX, 1000);
-    if (strcmp(kind, "nan_candidates") == 0) {
-        values[17 * N_FEATURES] = NAN;
+    for (hsize_t k = 0; k < count; k++) {
+        values[k] = floor(3.0 * values[k]);
     }
-    write_dataset(file, "/candidates/data", H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 2, N_CANDIDATES,
-                  columns, values);
 }
 
-static void write_kind(const char *kind, const char *path)
+static void equal_points(hid_t file, const input_kind *kind)
 {
+    (void)kind;
+    change_points(file, "/parties/p1/data", set_equal);
+    change_points(file, "/parties/p2/data", set_equal);
+    change_points(file, "/parties/p3/data", set_equal);
+    change_points(file, "/candidates/data", set_equal);
+}
+
+static void lattice_points(hid_t file, const input_kind *kind)
+{
+    (void)kind;
+    change_points(file, "/parties/p1/data", move_to_lattice);
+    change_points(file, "/parties/p2/data", move_to_lattice);
+    change_points(file, "/parties/p3/data", move_to_lattice);
+    change_points(file, "/candidates/data", move_to_lattice);
+}
+
+static void equal_at_path(hid_t file, const input_kind *kind)
+{
+    change_points(file, kind->path, set_equal);
+}
+
+static void far_at_path(hid_t file, const input_kind *kind)
+{
+    change_points(file, kind->path, move_far);
+}
+
+/* p2 becomes p1 under its own name. */
+static void copy_party(hid_t file, const input_kind *kind)
+{
+    remove_path(file, kind);
+    need(H5Ocopy(file, "/parties/p1/data", file, kind->path, H5P_DEFAULT, H5P_DEFAULT), kind->path);
+}
+
+/* ---- kinds ---- */
+
+#define P1_DATA "/parties/p1/data"
+#define P2_DATA "/parties/p2/data"
+#define P2_LABELS "/parties/p2/labels"
+#define P3_DATA "/parties/p3/data"
+#define POOL "/candidates/data"
+
+static const input_kind kinds[] = {
+    {"good", "three parties with 7, 5 and 6 points of 2 features, 20 candidates, no labels",
+     .type = FLOAT64},
+    {"float32", "the same in single precision", .type = FLOAT32},
+    {"other", "as good, one value of p2 another", .change = set_value, .path = P2_DATA},
+    {"labels", "as good, with labels", .change = add_labels},
+    {"packed", "18 points of three parties in the packed layout", .change = pack},
+
+    {"one_party", "p1 alone", .parties = 1},
+    {"two_parties", "p1 and p2 alone", .parties = 2},
+    {"one_point", "one point a party", .points = 1},
+    {"one_feature", "one feature", .features = 1},
+    {"one_candidate", "one candidate", .candidates = 1},
+    {"least", "one party of one point of one feature, one candidate", .parties = 1, .points = 1,
+     .features = 1, .candidates = 1},
+    {"equal", "all points are the same", .change = equal_points},
+    {"equal_pool", "all candidates are the same", .change = equal_at_path, .path = POOL},
+    {"lattice", "all points on 9 places", .change = lattice_points},
+    {"twins", "p2 has the data of p1", .change = copy_party, .path = P2_DATA},
+    {"outlier", "p2 is far from all other points", .change = far_at_path, .path = P2_DATA},
+    {"far_pool", "5 candidates, far from the parties", .candidates = 5, .change = far_at_path,
+     .path = POOL},
+    {"large_far_pool", "200 candidates, far from the parties", .candidates = 200,
+     .change = far_at_path, .path = POOL},
+
+    {"nan", "p2 row 3 column 1 is NaN", .change = set_value, .path = P2_DATA, .value = NAN,
+     .row = 3, .column = 1},
+    {"inf", "p3 row 0 column 0 is infinite", .change = set_value, .path = P3_DATA,
+     .value = INFINITY},
+    {"minus_inf", "p3 row 5 column 1 is infinite and negative", .change = set_value,
+     .path = P3_DATA, .value = -INFINITY, .row = 5, .column = 1},
+    {"huge", "p1 row 6 column 1 is 1e200", .change = set_value, .path = P1_DATA, .value = 1e200,
+     .row = 6, .column = 1},
+    {"nan_candidates", "candidates row 17 column 0 is NaN", .change = set_value, .path = POOL,
+     .value = NAN, .row = 17},
+
+    {"no_parties", "no group /parties", .change = remove_path, .path = "/parties"},
+    {"both_layouts", "/parties and /packed", .change = add_packed},
+    {"no_data", "p2 has no dataset data", .change = remove_path, .path = P2_DATA},
+    {"no_candidates", "no /candidates/data", .change = remove_path, .path = POOL},
+    {"features", "p2 has 3 features", .change = replace, .path = P2_DATA, .rank = 2,
+     .dims = {5, 3}},
+    {"candidate_features", "the candidates have 3 features", .change = replace, .path = POOL,
+     .rank = 2, .dims = {20, 3}},
+    {"empty_party", "p2 has no points", .change = replace, .path = P2_DATA, .rank = 2,
+     .dims = {0, 2}},
+    {"empty_pool", "no candidates", .change = replace, .path = POOL, .rank = 2, .dims = {0, 2}},
+    {"no_features", "p2 has no features", .change = replace, .path = P2_DATA, .rank = 2,
+     .dims = {5, 0}},
+    {"one_dimension", "the data of p2 have one dimension", .change = replace, .path = P2_DATA,
+     .rank = 1, .dims = {5}},
+    {"three_dimensions", "the data of p2 have three", .change = replace, .path = P2_DATA, .rank = 3,
+     .dims = {5, 2, 1}},
+    {"text", "the data of p2 are text", .change = replace, .path = P2_DATA, .new_type = TEXT,
+     .rank = 2, .dims = {5, 2}},
+    {"integers", "the data of p2 are integers", .change = replace, .path = P2_DATA,
+     .new_type = INTEGER, .rank = 2, .dims = {5, 2}},
+    {"float16", "the data of p2 are of half precision", .change = replace, .path = P2_DATA,
+     .new_type = FLOAT16, .rank = 2, .dims = {5, 2}},
+    {"compound", "the data of p2 are pairs", .change = replace, .path = P2_DATA,
+     .new_type = COMPOUND, .rank = 2, .dims = {5, 2}},
+    {"absurd", "p2 has more points than fit in memory", .change = replace, .path = P2_DATA,
+     .rank = 2, .dims = {(hsize_t)1 << 45, 2}},
+    {"impossible", "p2 has more points than can be counted in bytes", .change = replace,
+     .path = P2_DATA, .rank = 2, .dims = {(hsize_t)1 << 61, 2}},
+    {"external_link", "the data of p2 are in good.h5", .change = add_external_link,
+     .path = P2_DATA},
+    {"external_party", "p2 is in good.h5", .change = add_external_link, .path = "/parties/p2"},
+    {"loop", "the data of p2 are a link to themselves", .change = add_loop, .path = P2_DATA},
+
+    {"some_labels", "labels of p1 and p3 only", .change = add_labels, .path = P2_LABELS},
+    {"label_count", "p2 has 4 labels for 5 points", .change = add_labels, .path = P2_LABELS,
+     .new_type = INTEGER, .rank = 1, .dims = {4}},
+    {"label_type", "the labels of p2 are text", .change = add_labels, .path = P2_LABELS,
+     .new_type = TEXT, .rank = 1, .dims = {5}},
+    {"label_floats", "the labels of p2 are no integers", .change = add_labels, .path = P2_LABELS,
+     .rank = 1, .dims = {5}},
+    {"label_rank", "the labels of p2 have two dimensions", .change = add_labels, .path = P2_LABELS,
+     .new_type = INTEGER, .rank = 2, .dims = {5, 1}},
+
+    {"packed_decreasing", "packed, the offsets decrease", .change = pack,
+     .value = PACKED_DECREASING},
+    {"packed_short", "packed, the offsets end before the rows", .change = pack,
+     .value = PACKED_SHORT},
+    {"packed_count", "packed, as many offsets as names", .change = pack, .value = PACKED_COUNT},
+    {"packed_names", "packed, two parties of one name", .change = pack, .value = PACKED_NAMES},
+};
+
+static void write_kind(const input_kind *kind, const char *path)
+{
+    static const hsize_t n_points[PARTIES_MAX] = {7, 5, 6};
+    const hsize_t columns = kind->features > 0 ? kind->features : 2;
+    const hsize_t n_parties = kind->parties > 0 ? kind->parties : PARTIES_MAX;
     hid_t file = need(H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), path);
-    for (int party = 0; party < N_PARTIES && strcmp(kind, "no_parties") != 0; party++) {
-        write_party(file, kind, party);
+    for (int party = 0; party < (int)n_parties; party++) {
+        char name[64];
+        snprintf(name, sizeof name, "/parties/p%d/data", party + 1);
+        write_points(file, name, kind->type, kind->points > 0 ? kind->points : n_points[party],
+                     columns, 100 * party);
     }
-    if (strcmp(kind, "no_candidates") != 0) {
-        write_candidates(file, kind);
+    write_points(file, POOL, FLOAT64, kind->candidates > 0 ? kind->candidates : 20, columns, 1000);
+    if (kind->change != NULL) {
+        kind->change(file, kind);
     }
     H5Fclose(file);
 }
@@ -164,22 +408,37 @@ static void split(const char *input, const char *directory)
     H5Fclose(file);
 }
 
+/* Each kind in a file KIND.h5 of the working directory. */
+static void write_all(void)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s.h5", kinds[k].name);
+        write_kind(&kinds[k], path);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "split") == 0) {
         split(argv[2], argv[3]);
         return EXIT_SUCCESS;
     }
+    if (argc == 2 && strcmp(argv[1], "all") == 0) {
+        write_all();
+        return EXIT_SUCCESS;
+    }
     const size_t n_kinds = sizeof kinds / sizeof kinds[0];
     for (size_t k = 0; argc == 3 && k < n_kinds; k++) {
-        if (strcmp(argv[1], kinds[k][0]) == 0) {
-            write_kind(argv[1], argv[2]);
+        if (strcmp(argv[1], kinds[k].name) == 0) {
+            write_kind(&kinds[k], argv[2]);
             return EXIT_SUCCESS;
         }
     }
-    fprintf(stderr, "usage: make_input split INPUT.h5 DIRECTORY\n       make_input KIND OUT.h5\n");
+    fprintf(stderr, "usage: make_input split INPUT.h5 DIRECTORY\n       make_input all\n"
+                    "       make_input KIND OUT.h5\n");
     for (size_t k = 0; k < n_kinds; k++) {
-        fprintf(stderr, "  %-20s %s\n", kinds[k][0], kinds[k][1]);
+        fprintf(stderr, "  %-20s %s\n", kinds[k].name, kinds[k].about);
     }
     return EXIT_FAILURE;
 }

@@ -97,13 +97,13 @@ static void check_texts(cgm_comm *comm, const cgm_h5_file *file, const char *pat
     cgm_h5_texts_destroy(&texts);
 }
 
-#define TEXT(literal) literal, sizeof literal - 1
+#define TEXT(literal) (literal), sizeof(literal) - 1
 
 /* Byte order mark, CRLF and LF, quotes, a line break in a quoted cell, no newline at the end. */
 static void test_text_labels(void **state)
 {
     cgm_comm *comm = *state;
-    place where = {{0}};
+    place where = {.out = ""};
     cgm_h5_file file;
     make_place(comm, &where);
     write_csv(
@@ -127,7 +127,7 @@ static void test_text_labels(void **state)
 static void test_whole_labels(void **state)
 {
     cgm_comm *comm = *state;
-    place where = {{0}};
+    place where = {.out = ""};
     cgm_h5_file file;
     cgm_h5_kind kind;
     make_place(comm, &where);
@@ -148,7 +148,7 @@ static void test_long_file(void **state)
 {
     cgm_comm *comm = *state;
     enum { ROWS = 20000 };
-    place where = {{0}};
+    place where = {.out = ""};
     cgm_h5_file file;
     cgm_h5_kind kind;
     make_place(comm, &where);
@@ -165,8 +165,9 @@ static void test_long_file(void **state)
     double *points = cgm_h5_read(&file, "/parties/p1/data", NULL, CGM_H5_DOUBLE, &info);
     assert_all_ranks(comm, points != NULL && info.dims[0] == ROWS && info.dims[1] == 3);
     int64_t wrong = 0;
-    for (int k = 0; k < ROWS; k++) {
-        wrong += points[3 * k] != k || points[3 * k + 1] != k + 0.25 || points[3 * k + 2] != -1e-3;
+    for (int64_t k = 0; k < ROWS; k++) {
+        wrong += points[3 * k] != (double)k || points[3 * k + 1] != (double)k + 0.25 ||
+                 points[3 * k + 2] != -1e-3;
     }
     assert_all_ranks(comm, wrong == 0);
     free(points);
@@ -207,7 +208,7 @@ static void test_bad_cells(void **state)
          "UTF-16"},
         {TEXT("a;b\n1;2\n"), "separated by commas"},
     };
-    place where = {{0}};
+    place where = {.out = ""};
     make_place(comm, &where);
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
         write_csv(comm, &where, 0, wrong[k].text, wrong[k].bytes);
@@ -233,7 +234,7 @@ static void test_columns_that_differ(void **state)
         {"a\n1\n", "column 2"},
         {"1,2\n", "header line"},
     };
-    place where = {{0}};
+    place where = {.out = ""};
     make_place(comm, &where);
     write_csv(comm, &where, 0, TEXT("a,b\n1,2\n"));
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
@@ -252,7 +253,7 @@ static void test_columns_that_differ(void **state)
 static void test_existing_output(void **state)
 {
     cgm_comm *comm = *state;
-    place where = {{0}};
+    place where = {.out = ""};
     make_place(comm, &where);
     write_csv(comm, &where, 0, TEXT("1,2\n"));
     assert_all_ranks(comm, import(comm, &where, 1, NULL) == CGM_OK);

@@ -94,7 +94,7 @@ static void test_sound(void **state)
         "[kernel]\ntype = rq\nlengthscale = 0.4, 0.7\n[features]\nscale = standard\n",
     };
     for (int k = 0; k < 3; k++) {
-        files names = {{0}};
+        files names = {.data = ""};
         make_result(comm, &names, options[k]);
         assert_all_ranks(comm, verify(comm, &names, "party1", names.data) == CGM_OK);
         assert_all_ranks(comm, verify(comm, &names, "party2", names.data) == CGM_OK);
@@ -152,11 +152,11 @@ static int64_t first_row(const char *path, const char *offsets)
 /* How one element or row is changed: plus a number, or overwritten by the element or row before. */
 typedef struct change {
     const char *dataset;
-    bool is_integer;
     int64_t row; /* after the party's first, or the party's own element for -1 */
     int64_t width;
-    bool copy;
     double add;
+    bool is_integer;
+    bool copy;
 } change;
 
 static void apply_change(const char *path, const change *how, bool restore)
@@ -181,18 +181,18 @@ static void test_tampered(void **state)
 {
     cgm_comm *comm = *state;
     static const change changes[] = {
-        {"/parties/n_points", true, -1, 1, false, 1},
-        {"/parties/checksum", true, -1, 1, false, 1},
-        {"/values/single", false, -1, 1, false, 1e-6},
-        {"/shapley/alpha", false, -1, 1, false, 1e-6},
-        {"/reward/r", false, -1, 1, false, 1e-6},
-        {"/sums/reference_sums", false, -1, 1, false, 1e-3},
-        {"/sampling/beta_2/start_value", false, -1, 1, false, 1e-8},
-        {"/sampling/beta_2/target", false, -1, 1, false, 1e-8},
-        {"/sampling/beta_2/reached", true, -1, 1, false, -1},
-        {"/sampling/beta_2/values", false, 3, 1, false, 1e-8},
+        {"/parties/n_points", -1, 1, 1, true, false},
+        {"/parties/checksum", -1, 1, 1, true, false},
+        {"/values/single", -1, 1, 1e-6, false, false},
+        {"/shapley/alpha", -1, 1, 1e-6, false, false},
+        {"/reward/r", -1, 1, 1e-6, false, false},
+        {"/sums/reference_sums", -1, 1, 1e-3, false, false},
+        {"/sampling/beta_2/start_value", -1, 1, 1e-8, false, false},
+        {"/sampling/beta_2/target", -1, 1, 1e-8, false, false},
+        {"/sampling/beta_2/reached", -1, 1, -1, true, false},
+        {"/sampling/beta_2/values", 3, 1, 1e-8, false, false},
     };
-    files names = {{0}};
+    files names = {.data = ""};
     make_result(comm, &names, "");
     for (size_t k = 0; k < sizeof changes / sizeof changes[0]; k++) {
         if (comm->rank == 0) {
@@ -204,30 +204,39 @@ static void test_tampered(void **state)
         }
         assert_all_ranks(comm, verify(comm, &names, "party2", names.data) == CGM_OK);
     }
-    /* A point paid twice, under two rows of the pool and under one; values as they were. */
-    static const change copies[] = {
-        {"/sampling/beta_2/data", false, 4, 2, true, 0},
-        {"/sampling/beta_2/indices", true, 4, 1, true, 0},
-        {"/sampling/beta_2/indices", true, 9, 1, false, 1e6},
+    remove_files(comm, &names);
+}
+
+/* A point paid twice, under two rows of the pool and under one, and a row outside the pool. */
+static void test_repeated_points(void **state)
+{
+    cgm_comm *comm = *state;
+    static const change changes[] = {
+        {"/sampling/beta_2/data", 4, 2, 0, false, true},
+        {"/sampling/beta_2/indices", 4, 1, 0, true, true},
+        {"/sampling/beta_2/indices", 9, 1, 1e6, true, false},
     };
     for (int k = 0; k < 3; k++) {
+        files names = {.data = ""};
+        make_result(comm, &names, "");
+        assert_all_ranks(comm, verify(comm, &names, "party2", names.data) == CGM_OK);
         if (comm->rank == 0) {
-            apply_change(names.result, &copies[k], false);
+            apply_change(names.result, &changes[k], false);
         }
         assert_all_ranks(comm, verify(comm, &names, "party2", names.data) == CGM_DIFFERENT);
+        /* The others' rewards are as they were. */
+        assert_all_ranks(comm, verify(comm, &names, "party1", names.data) == CGM_OK);
+        remove_files(comm, &names);
     }
-    /* The others' rewards are as they were. */
-    assert_all_ranks(comm, verify(comm, &names, "party1", names.data) == CGM_OK);
-    remove_files(comm, &names);
 }
 
 static void test_other_data(void **state)
 {
     cgm_comm *comm = *state;
-    files names = {{0}};
+    files names = {.data = ""};
     make_result(comm, &names, "");
     if (comm->rank == 0) {
-        const change one = {"/parties/party2/data", false, -1, 1, false, 1e-3};
+        const change one = {"/parties/party2/data", -1, 1, 1e-3, false, false};
         apply_change(names.data, &one, false);
     }
     assert_all_ranks(comm, verify(comm, &names, "party2", names.data) == CGM_DIFFERENT);
@@ -238,7 +247,7 @@ static void test_other_data(void **state)
 static void test_refusals(void **state)
 {
     cgm_comm *comm = *state;
-    files names = {{0}};
+    files names = {.data = ""};
     char other[PATH_BYTES];
     make_result(comm, &names, "");
     assert_all_ranks(comm, verify(comm, &names, "party22", names.data) == CGM_ERR_INPUT);
@@ -270,7 +279,7 @@ static void test_refusals(void **state)
 static void test_announced_work(void **state)
 {
     cgm_comm *comm = *state;
-    files names = {{0}};
+    files names = {.data = ""};
     make_result(comm, &names, "");
     cgm_shard shard;
     cgm_candidates candidates;
@@ -320,9 +329,9 @@ static void test_announced_work(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sound),          cmocka_unit_test(test_tampered),
-        cmocka_unit_test(test_other_data),     cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_announced_work),
+        cmocka_unit_test(test_sound),           cmocka_unit_test(test_tampered),
+        cmocka_unit_test(test_repeated_points), cmocka_unit_test(test_other_data),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_announced_work),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -28,9 +28,10 @@ problem=
 # What mpirun itself says of an exit code that is not 0.
 launcher='^-+$|Primary job|^a non-zero exit|mpirun detected|^the job to be|Process name:|Exit code:'
 
+# Names, and for files what changes when one is written or replaced.
 listing()
 {
-    find . | sort
+    find . -type f -printf '%p %s bytes, inode %i, %T@\n' -o -printf '%p\n' | sort
 }
 
 # run RANKS ARGUMENT...: exit code in $code, output in the files $out and $err.
@@ -109,7 +110,10 @@ no_process_left()
 
 no_file_added()
 {
-    listing | diff "$logs/before" - >"$logs/added" || { sed 's/^/file: /' "$logs/added"; return 1; }
+    listing | diff "$logs/before" - >"$logs/changed" || {
+        sed 's/^/file: /' "$logs/changed"
+        return 1
+    }
 }
 
 # answered LABEL CODE REGEX: the last run exited so without an error, and stdout has such a line.
@@ -129,13 +133,13 @@ accepted()
 }
 
 # refused LABEL CODE REGEX: the last run exited so, with exactly one error line, which looks like
-# that, and left neither a file nor a process.
+# that, left neither a file nor a process, and changed no file.
 refused()
 {
     require "exit code $code, not $2" test "$code" -eq "$2"
     require "not exactly one line 'cgm: error: ...' on stderr" error_lines 1
     require "the error does not match '$3'" error_matches "$3"
-    require "files were added or removed" no_file_added
+    require "files were added, removed or changed" no_file_added
     require "processes are left" no_process_left
     verdict "$1"
 }
