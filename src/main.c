@@ -64,7 +64,6 @@ static const command commands[] = {
     {"verify", "RESULT.h5 --party NAME FILE", "check a party's reward from its own data",
      cgm_verify, cgm_verify_print_help},
 };
-
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_usage(FILE *stream)
@@ -76,8 +75,8 @@ static void print_usage(FILE *stream)
     }
     fputs("  cgm COMMAND --help, cgm help COMMAND              its options\n"
           "  cgm --version                                     versions of program and libraries\n"
-          "\nExit codes: 0 ok, 1 diff or verify says no, 2 usage, 3 input, 4 memory,\n"
-          "5 reward program, 6 output, 70 bug\n",
+          "\nExit codes: 0 ok, 1 no, 2 usage, 3 input, 4 memory, 5 reward program, 6 output, 70 "
+          "bug\n",
           stream);
 }
 
@@ -98,16 +97,15 @@ static bool is_one_of(const char *word, const char *a, const char *b)
 /* argv ends with NULL; every rank has the same. */
 static cgm_status dispatch(cgm_comm *comm, int argc, char **argv)
 {
-    bool speaks = comm->rank == 0;
     bool help = is_one_of(argv[1], "--help", "help");
     if (argc < 2 || (help && argc < 3)) {
-        if (speaks) {
+        if (comm->rank == 0) {
             print_usage(help ? stdout : stderr);
         }
         return help ? CGM_OK : cgm_fail(comm, CGM_ERR_USAGE, "no command");
     }
     if (is_one_of(argv[1], "--version", "version")) {
-        if (speaks) {
+        if (comm->rank == 0) {
             cgm_provenance_print(stdout);
         }
         return CGM_OK;
@@ -124,7 +122,7 @@ static cgm_status dispatch(cgm_comm *comm, int argc, char **argv)
     for (int k = 2; k < argc; k++) {
         help = help || is_one_of(argv[k], "--help", "-h");
     }
-    if (help && speaks) {
+    if (help && comm->rank == 0) {
         print_command_help(stdout, chosen);
     }
     return help ? CGM_OK : chosen->function(comm, argc - 2, argv + 2);

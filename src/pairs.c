@@ -58,6 +58,9 @@ static double fill_level(const cgm_layout *layout, int size)
                 ranks++;
             }
         }
+        if (ranks == 0) {
+            break; /* nothing to fill up with */
+        }
         double next = filled / (double)ranks;
         changed = next != level;
         level = next;
