@@ -130,8 +130,7 @@ static cgm_status dispatch(cgm_comm *comm, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    int threads;
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &threads);
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
     cgm_comm comm;
     cgm_comm_create(MPI_COMM_WORLD, &comm);
     cgm_dense_initialise();
