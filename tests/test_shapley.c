@@ -1,6 +1,7 @@
 /* Shapley values: enumeration against hand values, quadrature against enumeration and the closed
  * form, and the axioms. */
 // timeout: 180
+// slow: valgrind
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
