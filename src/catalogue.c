@@ -143,7 +143,7 @@ static cgm_status check_offsets(const cgm_h5_file *file, const int64_t *offsets,
         if (offsets[i] >= offsets[i + 1]) {
             return cgm_fail(file->comm, CGM_ERR_INPUT,
                             "file '%s', dataset '/packed/offsets', row %lld (counted from 0): "
-                            "party '%s' has no points",
+                            "party '%s' has no points, as the next offset is no larger",
                             file->path, (long long)i, names->text[i]);
         }
     }

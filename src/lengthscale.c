@@ -332,8 +332,9 @@ static cgm_status choose_median(cgm_comm *comm, const cgm_shard *shard, uint64_t
     if (status == CGM_OK && choice->value <= 0.0) {
         status = cgm_fail(comm, CGM_ERR_INPUT,
                           "kernel.lengthscale = median: the median distance between the parties' "
-                          "points is 0 (more than half of the pairs coincide); use nonnegative or "
-                          "a number");
+                          "points is 0 (%s); use nonnegative or a number",
+                          shard->n_points < 2 ? "there is only one point"
+                                              : "half of the pairs or more coincide");
     }
     return status;
 }

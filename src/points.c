@@ -34,9 +34,11 @@ static cgm_status check_data(const cgm_h5_file *file, const char *path, const cg
                         file->path, path);
     }
     if (info->dims[0] == 0) {
-        return cgm_fail(file->comm, CGM_ERR_INPUT,
-                        "file '%s', dataset '%s': it has no points; leave an empty party out",
-                        file->path, path);
+        return cgm_fail(
+            file->comm, CGM_ERR_INPUT,
+            "file '%s', dataset '%s': it has no points, at least one is needed; leave an "
+            "empty party out",
+            file->path, path);
     }
     if (info->dims[1] == 0) {
         return cgm_fail(file->comm, CGM_ERR_INPUT,

@@ -94,6 +94,11 @@ static void print_wrapped(FILE *stream, int indent, const char *text)
 
 /* ---- before the work ---- */
 
+static const char *plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static void print_input(const cgm_run *run, FILE *stream)
 {
     const cgm_shard *shard = &run->shard;
@@ -104,15 +109,19 @@ static void print_input(const cgm_run *run, FILE *stream)
         most = shard->party_points[i] > most ? shard->party_points[i] : most;
     }
     print_line(stream, "input", run->config->input_parties);
-    fprintf(stream, "%-*s%lld parties of %lld .. %lld points, %lld in all, %lld features, %s\n",
-            LABEL_COLUMNS, "", (long long)shard->n_parties, (long long)least, (long long)most,
-            (long long)shard->n_points, (long long)shard->n_features,
+    fprintf(stream, "%-*s%lld %s of %lld", LABEL_COLUMNS, "", (long long)shard->n_parties,
+            shard->n_parties == 1 ? "party" : "parties", (long long)least);
+    if (least < most) {
+        fprintf(stream, " .. %lld", (long long)most);
+    }
+    fprintf(stream, " point%s, %lld in all, %lld feature%s, %s\n", plural(most),
+            (long long)shard->n_points, (long long)shard->n_features, plural(shard->n_features),
             shard->has_labels ? "labels" : "no labels");
     if (run->config->input_candidates[0] != '\0') {
         print_line(stream, "candidates", run->config->input_candidates);
     }
-    fprintf(stream, "%-*s%lld candidates\n", LABEL_COLUMNS, "",
-            (long long)run->candidates.n_points);
+    fprintf(stream, "%-*s%lld candidate%s\n", LABEL_COLUMNS, "",
+            (long long)run->candidates.n_points, plural(run->candidates.n_points));
 }
 
 static void print_options(cgm_comm *comm, const cgm_run *run, FILE *stream)
@@ -144,7 +153,7 @@ void cgm_report_header(cgm_comm *comm, const cgm_run *run, FILE *stream)
     print_line(stream, "started", run->started);
     print_line(stream, "command", run->command);
     fprintf(stream, "%-*s%d on %lld host%s, the first on ", LABEL_COLUMNS, "ranks", comm->size,
-            (long long)hosts, hosts == 1 ? "" : "s");
+            (long long)hosts, plural(hosts));
     print_cut(stream, comm->host, 50);
     fputc('\n', stream);
     print_input(run, stream);
@@ -204,25 +213,65 @@ static int64_t n_shown_betas(const cgm_run *run)
     return run->sampling.n_sets < BETAS_MAX ? run->sampling.n_sets : BETAS_MAX;
 }
 
-static void print_summary(const cgm_run *run, FILE *stream)
+static bool are_points_equal(const cgm_run *run)
 {
-    const cgm_shapley *shapley = &run->shapley;
-    const cgm_reward *reward = &run->reward;
+    for (int64_t f = 0; f < run->shard.n_features; f++) {
+        if (run->spread.range[f] > 0.0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void print_lengthscale(const cgm_run *run, FILE *stream)
+{
     const cgm_lengthscale *chosen = &run->lengthscale;
+    if (run->kernel.feature_lengthscales != NULL) {
+        print_line(stream, "lengthscale", "one a feature, given");
+        return;
+    }
     fprintf(stream, "%-*s%.10g, ", LABEL_COLUMNS, "lengthscale", chosen->value);
     if (chosen->rule == CGM_LENGTHSCALE_GIVEN) {
         fputs("given\n", stream);
+    } else if (are_points_equal(run)) {
+        fputs("any would do, as all points are the same\n", stream);
+    } else if (chosen->rule == CGM_LENGTHSCALE_MEDIAN) {
+        fputs("median distance between the parties' points\n", stream);
     } else {
         fprintf(stream, "%s, %lld passes over the points\n",
                 chosen->always_valid ? "the lower bound, as no smaller one makes a value negative"
                                      : "above it no party's own value is negative",
                 (long long)chosen->passes);
     }
-    fprintf(stream, "%-*s%s of %lld %s, error at most %.1e, efficiency gap %.1e\n", LABEL_COLUMNS,
-            "Shapley", shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumeration" : "quadrature",
-            (long long)shapley->nodes,
-            shapley->method == CGM_SHAPLEY_ENUMERATE ? "coalitions" : "nodes",
-            shapley->error_estimate, shapley->efficiency_gap);
+}
+
+static void print_shapley(const cgm_run *run, FILE *stream)
+{
+    const cgm_shapley *shapley = &run->shapley;
+    const cgm_semivalue *semivalue = &run->config->semivalue;
+    const bool enumerated = shapley->method == CGM_SHAPLEY_ENUMERATE;
+    const bool efficient = semivalue->kind == CGM_SEMIVALUE_SHAPLEY;
+    char name[CGM_SEMIVALUE_TEXT];
+    cgm_semivalue_text(semivalue, name);
+    fprintf(stream, "%-*s", LABEL_COLUMNS, efficient ? "Shapley" : "semivalue");
+    if (!efficient) {
+        fprintf(stream, "%s, ", name);
+    }
+    fprintf(stream, "%s of %lld %s, error at most %.1e", enumerated ? "enumeration" : "quadrature",
+            (long long)shapley->nodes, enumerated ? "coalitions" : "nodes",
+            shapley->error_estimate);
+    /* The others do not add up to the value of all parties, and need not. */
+    if (efficient) {
+        fprintf(stream, ", efficiency gap %.1e", shapley->efficiency_gap);
+    }
+    fputc('\n', stream);
+}
+
+static void print_summary(const cgm_run *run, FILE *stream)
+{
+    const cgm_reward *reward = &run->reward;
+    print_lengthscale(run, stream);
+    print_shapley(run, stream);
     fprintf(stream, "%-*s%s, %s", LABEL_COLUMNS, "reward",
             cgm_reward_condition_name(reward->condition), cgm_reward_status_name(reward->status));
     if (reward->status != CGM_REWARD_NO_CONTRIBUTION) {
