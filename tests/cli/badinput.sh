@@ -1,6 +1,6 @@
 # Input and output that a run refuses: one line that names the fault, the right exit code, no rank
 # left waiting, no file left behind or touched.
-# slow: yes
+# without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
 cat >run.ini <<END
