@@ -8,9 +8,9 @@
  * test_malloc: what a failing test leaves allocated there ends the whole program.
  *
  * Comment lines of a test's source tell the runner how to run it:
- *     // ranks: 1 3        instead of its default list
- *     // timeout: 120      seconds a run, default 60
- *     // slow: yes         left out by check-asan and check-valgrind; or slow: asan, slow: valgrind
+ *     // ranks: 1 3                instead of its default list
+ *     // timeout: 120              seconds a run, default 60
+ *     // without: asan valgrind   checkers under which it is not run
  */
 #ifndef CGM_TESTS_HARNESS_H
 #define CGM_TESTS_HARNESS_H

@@ -1,7 +1,7 @@
 /* Kernel sums, values, Shapley values and rewards against the authors' own numbers, and the
  * certificates of the rewards. */
 // timeout: 240
-// slow: yes
+// without: asan valgrind
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

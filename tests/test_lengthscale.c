@@ -1,7 +1,7 @@
 /* The lengthscale that the search chooses: against the authors' bisection, and against its
  * definition on made-up points. */
 // timeout: 240
-// slow: yes
+// without: asan valgrind
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * are picked, by the program's own update, value and stop. Only the pick differs from a run. */
 // ranks: 1 3
 // timeout: 400
-// slow: yes
+// without: asan valgrind
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Weighted sampling: the distribution of every way to draw against its definition, the running sums
  * against fresh ones, and each way a chain ends. */
 // timeout: 300
-// slow: yes
+// without: asan valgrind
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

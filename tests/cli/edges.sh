@@ -1,6 +1,6 @@
 # The smallest and the oddest data that are sound: they run, give the same results at 1 rank and at
 # 3, and no value is NaN but those that are said to be missing.
-# slow: yes
+# without: asan valgrind
 # timeout: 400
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 # A result that is already there, whole and of the same options and input, is said to be and kept.
-# slow: valgrind
+# without: valgrind
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" good good.h5

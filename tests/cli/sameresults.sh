@@ -1,6 +1,6 @@
 # The same results, bit for bit, at every number of ranks.
 # timeout: 600
-# slow: yes
+# without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
 cat >run.ini <<END

@@ -1,5 +1,5 @@
 # Help, version and what is said of a command line or configuration that is not accepted.
-# slow: yes
+# without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
 # Direct, without mpirun, is one rank.
