@@ -1,5 +1,4 @@
 /* The kernel's exponential against libm over its whole range, and tiles against plain sums. */
-// ranks: 1
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
