@@ -1,4 +1,5 @@
 # What check announces.
+# without: valgrind
 . "$(dirname "$0")/lib.sh"
 
 cat >run.ini <<END

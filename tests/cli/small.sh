@@ -23,6 +23,14 @@ run 1 diff 1.h5 3.h5
 accepted "diff" 'the same results'
 run 3 run run.ini --output.file=1.h5
 accepted "run again" '1\.h5'
+run 1 verify 1.h5 --party party1 data.h5
+accepted "verify" '^ok'
+printf 'x,y,grade\n1,2,A\n3,4,B\n' >one.csv
+printf 'x,y,grade\n5,6,B\n' >two.csv
+run 1 import --out imported.h5 --label-column grade one.csv two.csv
+accepted "import"
+run 1 import --out refused.h5 --label-column grade one.csv data.h5
+refused "import of no text" 3 'data\.h5'
 "$make_input" split data.h5 parties
 run 3 run run.ini --input.parties=parties --input.candidates=data.h5 --output.file=split.h5 \
     --shapley.method=quadrature
