@@ -1,6 +1,6 @@
 /* Kernel sums, values, Shapley values and rewards against the authors' own numbers, and the
  * certificates of the rewards. */
-// timeout: 240
+// timeout: 480
 // without: asan valgrind
 #include <math.h>
 #include <stdio.h>

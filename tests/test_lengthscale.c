@@ -1,6 +1,6 @@
 /* The lengthscale that the search chooses: against the authors' bisection, and against its
  * definition on made-up points. */
-// timeout: 240
+// timeout: 480
 // without: asan valgrind
 #include <math.h>
 #include <stdlib.h>
