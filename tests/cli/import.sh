@@ -1,5 +1,5 @@
 # CSV files to input, a run of it, and a party's check of its reward.
-# without: valgrind
+# without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
 run 1 import --help
