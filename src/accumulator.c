@@ -39,13 +39,6 @@ void cgm_accumulator_merge(cgm_accumulator *sum, const cgm_accumulator *other)
     }
 }
 
-void cgm_accumulator_merge_twice(cgm_accumulator *sum, const cgm_accumulator *other)
-{
-    cgm_accumulator copy = *other;
-    cgm_accumulator_merge(sum, &copy);
-    cgm_accumulator_merge(sum, &copy);
-}
-
 /* floor(x / 2^32) for either sign, which >> does not promise. */
 static int64_t carry_of(int64_t limb)
 {

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgm/text.h"
+
 /* A message of MPI is counted by int: larger ones go in pieces of this size. */
 #define PIECE_BYTES ((size_t)1 << 30)
 
@@ -28,26 +30,6 @@ void cgm_comm_destroy(cgm_comm *comm)
     MPI_Comm_free(&comm->node);
 }
 
-/* Bytes of the printable UTF-8 character at text, 0 if there is none: control characters (those of
- * two bytes too), and what is no UTF-8. */
-static size_t printable_length(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    if (c[0] < 0x80) {
-        return c[0] >= 0x20 && c[0] != 0x7f;
-    }
-    const size_t length = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
-    if (c[0] < 0xc2 || c[0] > 0xf4 || (c[0] == 0xc2 && c[1] < 0xa0)) {
-        return 0;
-    }
-    for (size_t k = 1; k < length; k++) {
-        if ((c[k] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
 cgm_status cgm_fail(cgm_comm *comm, cgm_status status, const char *format, ...)
 {
     if (comm->error.status != CGM_OK) {
@@ -62,7 +44,7 @@ cgm_status cgm_fail(cgm_comm *comm, cgm_status status, const char *format, ...)
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     for (char *c = error->message; *c != '\0';) {
-        size_t length = printable_length(c);
+        size_t length = cgm_text_printable(c);
         if (length == 0) {
             *c = '?';
         }

@@ -4,12 +4,6 @@
 
 #include "cgm/spread.h"
 
-const char *cgm_features_scaling_name(cgm_features_scaling scaling)
-{
-    static const char *const names[] = {"none", "standard", "minmax"};
-    return names[scaling];
-}
-
 void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t n_features,
                         const double *from, double *to)
 {

@@ -8,6 +8,7 @@
 
 #include "cgm/h5.h"
 #include "cgm/provenance.h"
+#include "cgm/text.h"
 #include "import_table.h"
 #include "newfile.h"
 #include "option.h"
@@ -294,8 +295,8 @@ static cgm_status write_content(cgm_h5_file *output, void *state)
 /* Texts come from files: they must not move the terminal's cursor. */
 static void print_text(const char *text)
 {
-    for (const char *c = text; *c != '\0'; c++) {
-        putchar((unsigned char)*c < 0x20 || (unsigned char)*c == 0x7f ? '?' : *c);
+    while (*text != '\0') {
+        text = cgm_text_print(stdout, text);
     }
 }
 

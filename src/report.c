@@ -1,11 +1,11 @@
 #include "cgm/report.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cgm/provenance.h"
+#include "cgm/text.h"
 
 /* Widest line; values of β in the table of rewards; parties in a table. */
 enum { LINE_COLUMNS = 100, BETAS_MAX = 4, ROWS_MAX = 60 };
@@ -13,34 +13,31 @@ enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 20, CERTIFICATE_COLUMNS = 53 };
 
 /* ---- text in columns ---- */
 
-static bool begins_character(char c)
+/* What follows the character, or the byte that is none, at text. */
+static const char *next_character(const char *text)
 {
-    return ((unsigned char)c & 0xc0) != 0x80;
+    const size_t bytes = cgm_text_printable(text);
+    return text + (bytes > 0 ? bytes : 1);
 }
 
-static int64_t count_columns(const char *text)
+/* Columns of a text up to its end or, as a word, its next blank. */
+static int64_t count_columns(const char *text, bool word)
 {
     int64_t columns = 0;
-    for (; *text != '\0'; text++) {
-        columns += begins_character(*text);
+    while (*text != '\0' && !(word && *text == ' ')) {
+        text = next_character(text);
+        columns++;
     }
     return columns;
 }
 
-/* At most so many columns of a UTF-8 text, with … for what is left out; bytes that move the cursor
- * become '?'. Returns the columns printed. */
+/* At most so many columns of a text, with … for what is left out. Returns the columns printed. */
 static int64_t print_cut(FILE *stream, const char *text, int64_t columns)
 {
-    bool cut = count_columns(text) > columns;
+    const bool cut = count_columns(text, false) > columns;
     int64_t printed = 0;
-    for (; *text != '\0'; text++) {
-        if (begins_character(*text)) {
-            if (printed == columns - (cut ? 1 : 0)) {
-                break;
-            }
-            printed++;
-        }
-        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stream);
+    for (; *text != '\0' && printed < columns - cut; printed++) {
+        text = cgm_text_print(stream, text);
     }
     if (cut) {
         fputs("…", stream);
@@ -69,25 +66,23 @@ static void print_wrapped(FILE *stream, int indent, const char *text)
 {
     const int64_t room = LINE_COLUMNS - indent;
     int64_t column = 0;
-    for (const char *c = text; *c != '\0'; c++) {
-        int64_t needed = begins_character(*c);
-        if (c == text || c[-1] == ' ') {
-            for (const char *next = c + 1; *c != ' ' && *next != '\0' && *next != ' '; next++) {
-                needed += begins_character(*next);
-            }
-        }
-        if (*c == ' ') {
-            continue; /* printed before the next word, unless that begins a line */
-        }
-        bool blank = column > 0 && c[-1] == ' ';
-        if (column + blank + needed > room) {
+    while (*text != '\0') {
+        text += strspn(text, " ");
+        const int64_t word = count_columns(text, true);
+        if (column > 0 && column + 1 + word > room) {
             fprintf(stream, "\n%*s", indent, "");
             column = 0;
-            blank = false;
+        } else if (column > 0 && word > 0) {
+            fputc(' ', stream);
+            column++;
         }
-        column += blank + begins_character(*c);
-        fputs(blank ? " " : "", stream);
-        fputc(iscntrl((unsigned char)*c) ? '?' : *c, stream);
+        for (int64_t k = 0; k < word; k++, column++) {
+            if (column == room) {
+                fprintf(stream, "\n%*s", indent, "");
+                column = 0;
+            }
+            text = cgm_text_print(stream, text);
+        }
     }
     fputc('\n', stream);
 }

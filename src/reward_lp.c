@@ -64,7 +64,7 @@ static double value_or_floor(double value)
 }
 
 /* v(P_i) for every party, class of tied φ by class, each adding to the one before (MATH.md §5).
- * member, order: [n_parties] work space. */
+ * member [n_parties] is work space. */
 static void fill_stable(const cgm_kernel_sums *sums, const cgm_shapley *shapley, bool *member,
                         double *stable)
 {

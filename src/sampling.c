@@ -97,9 +97,8 @@ cgm_status cgm_sampling_affinity(cgm_comm *comm, const cgm_sampling_pool *pool,
 /* v(Y) from the running sums (MATH.md §2, with Y for the coalition). */
 static double current_value(const cgm_chain *chain)
 {
-    const double m = (double)chain->n_own;
-    return 2.0 * chain->reference_sum / ((double)chain->pool->n_reference * m) -
-           chain->own_sum / (m * m);
+    return cgm_coalition_formula(chain->pool->n_reference, (double)chain->n_own,
+                                 chain->reference_sum, chain->own_sum);
 }
 
 /* w_c = (m+1) u_c / n − a_c: an increasing affine image of the gain of candidate c (MATH.md §6). */

@@ -53,6 +53,36 @@ const char *cgm_text_nearest(const char *word, const void *table, size_t count, 
     return nearest;
 }
 
+size_t cgm_text_printable(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] < 0x80) {
+        return c[0] >= 0x20 && c[0] != 0x7f;
+    }
+    const size_t length = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
+    /* Two bytes suffice for 0xc0 and 0xc1; 0xc2 begins the control characters 0x80 .. 0x9f. */
+    if (c[0] < 0xc2 || c[0] > 0xf4 || (c[0] == 0xc2 && c[1] < 0xa0)) {
+        return 0;
+    }
+    for (size_t k = 1; k < length; k++) {
+        if ((c[k] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+const char *cgm_text_print(FILE *stream, const char *text)
+{
+    const size_t bytes = cgm_text_printable(text);
+    if (bytes == 0) {
+        fputc('?', stream);
+        return text + 1;
+    }
+    fwrite(text, 1, bytes, stream);
+    return text + bytes;
+}
+
 /* strtod and its kin skip blanks and take what they can: here nothing may stand before or after. */
 static bool begins_number(const char *text)
 {

@@ -108,9 +108,8 @@ static void check_data(verification *check)
 static void check_value(verification *check)
 {
     const cgm_claims *says = &check->says;
-    const double m = (double)check->own.shape.n_points;
-    const double single =
-        2.0 * says->reference_sum / ((double)says->n_reference * m) - check->own_sum / (m * m);
+    const double single = cgm_coalition_formula(
+        says->n_reference, (double)check->own.shape.n_points, says->reference_sum, check->own_sum);
     if (says->embedded) {
         puts("       value v of the own data: not checked, the run took it from embeddings");
     } else {

@@ -33,9 +33,6 @@ void cgm_accumulator_add(cgm_accumulator *sum, double term);
 /** Local. sum += other, exactly; a NaN stays one. */
 void cgm_accumulator_merge(cgm_accumulator *sum, const cgm_accumulator *other);
 
-/** Local. sum += 2·other, exactly. */
-void cgm_accumulator_merge_twice(cgm_accumulator *sum, const cgm_accumulator *other);
-
 /** Local. The sum, correctly rounded to double within one unit in the last place. */
 double cgm_accumulator_value(const cgm_accumulator *sum);
 

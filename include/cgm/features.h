@@ -20,9 +20,6 @@ typedef struct cgm_features {
     double *scale; /**< [n_features] > 0; 1 for a feature that is constant over the parties */
 } cgm_features;
 
-/** Local. The word for a scaling in options. */
-const char *cgm_features_scaling_name(cgm_features_scaling scaling);
-
 /**
  * Fit the scaling on all parties together and apply it to their points and to the pool. Collective.
  * The pool's points as read stay in candidates->original: rewards are paid in the unit the data

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /** Room for any double as cgm_text_from_double writes it. */
 enum { CGM_TEXT_NUMBER = 32 };
@@ -19,6 +20,14 @@ enum { CGM_TEXT_NUMBER = 32 };
  * char *
  */
 const char *cgm_text_nearest(const char *word, const void *table, size_t count, size_t stride);
+
+/** Local. Bytes of the UTF-8 character that text begins with; 0 at a control character, of two
+ * bytes too, and at what is no UTF-8: those could move a terminal's cursor. */
+size_t cgm_text_printable(const char *text);
+
+/** Local. Print the character that text begins with, or '?' for a byte that is none to print; text
+ * is not empty. @return what follows it */
+const char *cgm_text_print(FILE *stream, const char *text);
 
 /** Local. The whole text as a number; false when it is none, or NaN, or too large for its type.
  * Infinity is a number only when it is spelled so. */

@@ -5,14 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" all
-cat >run.ini <<END
-[kernel]
-lengthscale = 0.5
-[reward]
-condition = individual
-[run]
-progress = 0
-END
+configure kernel.lengthscale=0.5
 
 # nans FILE NAME...: these datasets and attributes have a NaN, and no other.
 nans()

@@ -25,17 +25,7 @@ for ranks in 1 2 3; do
 done
 run 1 simulate --out pool.h5 --parties 1 --points 1 --candidates 150
 accepted "simulate a pool"
-cat >run.ini <<END
-[input]
-parties = in.1.h5
-candidates = pool.h5
-[reward]
-condition = individual
-[sampling]
-inv_temp = 1, inf
-[run]
-progress = 0
-END
+configure input.parties=in.1.h5 input.candidates=pool.h5 'sampling.inv_temp=1, inf'
 run 2 run run.ini
 accepted "run of imported data"
 run 2 run run.ini --input.parties=in.3.h5 --output.file=again.h5

@@ -46,6 +46,17 @@ run()
         >"$out" 2>"$err" </dev/null || code=$?
 }
 
+# configure SECTION.KEY=VALUE...: writes run.ini, of a run that pays `individual` rewards and is
+# quiet, with these options.
+configure()
+{
+    local option
+    for option in reward.condition=individual run.progress=0 "$@"; do
+        printf '[%s]\n%s = %s\n' "${option%%.*}" "$(sed 's/^[^.]*\.//; s/=.*//' <<<"$option")" \
+            "${option#*=}"
+    done >run.ini
+}
+
 # require DESCRIPTION COMMAND...: the running verdict's problem is the first requirement not met.
 require()
 {

@@ -3,16 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" good good.h5
-cat >run.ini <<END
-[input]
-parties = good.h5
-[kernel]
-lengthscale = 0.5
-[reward]
-condition = individual
-[output]
-file = out.h5
-END
+configure input.parties=good.h5 kernel.lengthscale=0.5 output.file=out.h5
 run 3 run run.ini
 accepted "first run"
 check "it wrote the result" test -s out.h5

@@ -3,16 +3,7 @@
 # without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
-cat >run.ini <<END
-[input]
-parties = data.h5
-[reward]
-condition = individual
-[sampling]
-inv_temp = 0, 2, inf
-[run]
-progress = 0
-END
+configure input.parties=data.h5 'sampling.inv_temp=0, 2, inf'
 
 # same_at_all LABEL OPTION...: runs at 1 2 3 5 7 ranks; the results agree with those at one rank,
 # left as LABEL.1.h5.

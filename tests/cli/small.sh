@@ -1,16 +1,7 @@
 # Each command once, on little data: short enough for valgrind.
 . "$(dirname "$0")/lib.sh"
 
-cat >run.ini <<END
-[input]
-parties = data.h5
-[reward]
-condition = individual
-[sampling]
-inv_temp = 1, inf
-[run]
-progress = 0
-END
+configure input.parties=data.h5 'sampling.inv_temp=1, inf'
 run 1 simulate --out data.h5 --parties 3 --points 23 --candidates 60 --test 11 --seed 5
 accepted "simulate"
 run 1 check run.ini
