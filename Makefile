@@ -27,7 +27,7 @@ ASAN_CFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefine
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wvla $(if $(WERROR),-Werror)
 # Results must not depend on whether the compiler fuses a product and a sum. Nobody reads the
 # floating-point exception flags: free of them, loops with conditional expressions become vector code.
-STANDARD = -std=c11 -D_XOPEN_SOURCE=700 -ffp-contract=off -fno-trapping-math
+STANDARD = -std=c11 -D_XOPEN_SOURCE=700 -ffp-contract=off -fno-trapping-math -fopenmp
 
 # $(call pkg_config,VARIABLE,options): asked once, and only if the user has not given the variable.
 # Headers of libraries are system headers, whose warnings are not ours.
@@ -59,7 +59,7 @@ LIB_CFLAGS = $(foreach library,$(LIBRARIES),$($(library)_CFLAGS))
 LIBS = $(foreach library,$(LIBRARIES),$($(library)_LIBS)) -lm
 
 COMPILE = $(CC) $(STANDARD) $(CFLAGS) $(WARNINGS) -Iinclude $(LIB_CFLAGS) $(CPPFLAGS)
-LINK = $(CC) $(CFLAGS) $(LDFLAGS)
+LINK = $(CC) -fopenmp $(CFLAGS) $(LDFLAGS)
 
 # describe works from any commit; a copy of the sources without history has no revision.
 REVISION := $(shell git --no-optional-locks describe --always --dirty 2>/dev/null || echo unknown)
@@ -68,13 +68,18 @@ SOURCES := $(wildcard src/*.c)
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/src/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(BUILD)/tests/%)
-TEST_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,\
-    $(filter-out tests/test_%.c tests/make_%.c,$(wildcard tests/*.c)))
+TEST_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(filter-out tests/test_%.c \
+    tests/make_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
 TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/make_*.c))
+# Programs that measure: tests/bench.sh and tests/slow.sh have them built.
+BENCHES := $(BUILD)/tests/bench_kernel $(BUILD)/tests/bench_draws $(BUILD)/tests/bench_result
+SLOW_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/slow_*.c))
+# Of the plain loop that the kernel is compared with; tests/bench.sh gives those of the machine.
+PLAIN_CFLAGS = $(CFLAGS)
 C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h)
 SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch)
 
-.PHONY: all demo run-demo test run-test check-valgrind check-asan lint format check-format info \
+.PHONY: all demo run-demo test run-test bench check-slow check-valgrind check-asan lint format check-format info \
         help install clean FORCE
 
 all: $(BUILD)/cgm
@@ -90,11 +95,18 @@ $(BUILD)/libcgm.a $(BUILD)/libtests.a:
 	$(AR) rcs $@ $^
 
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(INSTRUCTIONS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/src/provenance.o: $(BUILD)/revision
 $(BUILD)/src/provenance.o: CPPFLAGS += -DCGM_VERSION='"$(VERSION)"' -DCGM_GIT='"$(REVISION)"' \
     -DCGM_CC_FLAGS='"$(strip $(STANDARD) $(CFLAGS))"'
+
+# The kernel's loops are compiled for several instruction sets; at run time one is chosen that the
+# processor has.
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
+$(BUILD)/src/kernel_avx2.o: INSTRUCTIONS = -mavx2 -mfma
+$(BUILD)/src/kernel_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512
+endif
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	$(COMPILE) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
@@ -104,6 +116,12 @@ $(TESTS): $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libtests.a $(B
 
 $(TEST_TOOLS): %: %.o
 	$(LINK) -o $@ $^ $(HDF5_LIBS) -lm
+
+$(BENCHES) $(SLOW_TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libcgm.a
+	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
+
+$(BUILD)/tests/bench_kernel: $(BUILD)/tests/bench_plain.o
+$(BUILD)/tests/bench_plain.o: CFLAGS = $(PLAIN_CFLAGS)
 
 # Objects are rebuilt when flags change, and the one that holds the revision when that does.
 $(BUILD)/flags: FORCE
@@ -141,6 +159,12 @@ check-asan-run: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
 
 check-valgrind: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' VALGRIND='$(VALGRIND)' tests/run --valgrind
+
+bench: $(BUILD)/cgm
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' CC='$(CC)' tests/bench.sh
+
+check-slow: $(BUILD)/cgm $(BUILD)/tests/bench_result $(SLOW_TESTS)
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/slow.sh
 
 lint:
 	@CPPCHECK='$(CPPCHECK)' CLANG_TIDY='$(CLANG_TIDY)' COMPILE='$(COMPILE) $(CMOCKA_CFLAGS)' \
@@ -184,6 +208,8 @@ help:
 	@echo 'make test             set up this machine if need be, run all tests'
 	@echo 'make check-asan       tests under the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind   tests under valgrind'
+	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
+	@echo 'make check-slow       runs of 1000 and of 10,000 parties'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'
 	@echo 'make install          to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=$(PREFIX)'

@@ -3,29 +3,94 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The integer limb of a sum that met a term it cannot hold. Sums of terms that it can hold stay
  * within ±2^62. */
 #define POISON INT64_MIN
+#define TERM_LIMIT 0x1p62
 
 static bool is_poisoned(const cgm_accumulator *sum)
 {
     return sum->limb[2] < -((int64_t)1 << 62);
 }
 
+/* Adding one of these numbers to a much smaller one leaves the latter, rounded to the unit in the
+ * last place of the sum, as an integer in its lowest bits. */
+#define ROUND_TO_1 0x1.8p52
+#define ROUND_TO_2_32 0x1.8p20
+#define ROUND_TO_2_64 0x1.8p-12
+
+static inline int64_t bits_of(double number)
+{
+    int64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+/* The term in units of the limbs: each takes the nearest whole number of what is left. */
+static inline void split(double term, int64_t parts[CGM_LIMBS])
+{
+    if (fabs(term) >= 0x1p50) { /* no bit of it lies below the units of the two higher limbs */
+        parts[2] = (int64_t)trunc(term);
+        parts[1] = (int64_t)((term - trunc(term)) * 0x1p32);
+        parts[0] = 0;
+        return;
+    }
+    const double whole = term + ROUND_TO_1;
+    const double rest = term - (whole - ROUND_TO_1);
+    const double high = rest + ROUND_TO_2_32;
+    const double low = (rest - (high - ROUND_TO_2_32)) + ROUND_TO_2_64;
+    parts[2] = bits_of(whole) - bits_of(ROUND_TO_1);
+    parts[1] = bits_of(high) - bits_of(ROUND_TO_2_32);
+    parts[0] = bits_of(low) - bits_of(ROUND_TO_2_64);
+}
+
 void cgm_accumulator_add(cgm_accumulator *sum, double term)
 {
-    if (!(fabs(term) < 0x1p62) || is_poisoned(sum)) {
+    if (!(fabs(term) < TERM_LIMIT) || is_poisoned(sum)) {
         sum->limb[2] = POISON;
         return;
     }
-    /* trunc, not floor: the rest of a small negative term above -1 would not be a double. */
-    double whole = trunc(term);
-    double high = (term - whole) * 0x1p32;
-    double high_whole = trunc(high);
-    sum->limb[2] += (int64_t)whole;
-    sum->limb[1] += (int64_t)high_whole;
-    sum->limb[0] += (int64_t)nearbyint((high - high_whole) * 0x1p32);
+    int64_t parts[CGM_LIMBS];
+    split(term, parts);
+    for (int k = 0; k < CGM_LIMBS; k++) {
+        sum->limb[k] += parts[k];
+    }
+}
+
+void cgm_accumulator_add_shared(cgm_accumulator *sum, double term)
+{
+    if (!(fabs(term) < TERM_LIMIT)) {
+#pragma omp atomic write
+        sum->limb[2] = POISON; /* what others add leaves it poisoned */
+        return;
+    }
+    int64_t parts[CGM_LIMBS];
+    split(term, parts);
+    for (int k = 0; k < CGM_LIMBS; k++) {
+#pragma omp atomic
+        sum->limb[k] += parts[k];
+    }
+}
+
+void cgm_accumulators_add(cgm_accumulators sums, int64_t first, int64_t count, const double *terms)
+{
+    int64_t *restrict high_sums = sums.high + first;
+    int64_t *restrict low_sums = sums.low + first;
+    const double *restrict term = terms;
+    for (int64_t k = 0; k < count; k++) {
+        const double high = term[k] + ROUND_TO_2_32;
+        const double low = (term[k] - (high - ROUND_TO_2_32)) + ROUND_TO_2_64;
+        high_sums[k] += bits_of(high) - bits_of(ROUND_TO_2_32);
+        low_sums[k] += bits_of(low) - bits_of(ROUND_TO_2_64);
+    }
+}
+
+double cgm_accumulators_value(cgm_accumulators sums, int64_t k)
+{
+    const cgm_accumulator sum = {{sums.low[k], sums.high[k], 0}};
+    return cgm_accumulator_value(&sum);
 }
 
 void cgm_accumulator_merge(cgm_accumulator *sum, const cgm_accumulator *other)

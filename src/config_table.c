@@ -13,7 +13,8 @@
 static_assert(sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_method) == sizeof(int) &&
                   sizeof(cgm_reward_condition) == sizeof(int) &&
                   sizeof(cgm_features_scaling) == sizeof(int) &&
-                  sizeof(cgm_instruction_set) == sizeof(int),
+                  sizeof(cgm_pool_placement) == sizeof(int) &&
+                  sizeof(cgm_instruction_choice) == sizeof(int),
               "words are kept as int");
 
 /* Values are compared as %g prints them, because that is what names their group in the output. */
@@ -156,7 +157,29 @@ static void write_semivalue(const cgm_option *row, const void *target, FILE *str
     fputs(text, stream);
 }
 
+/* auto: what the launcher or the batch script set for OpenMP programs. */
+static cgm_status read_threads(cgm_comm *comm, const cgm_option *row, const char *value,
+                               void *target)
+{
+    cgm_config *config = target;
+    if (strcmp(value, "auto") == 0) {
+        const char *text = getenv("OMP_NUM_THREADS");
+        double number;
+        const bool sound =
+            text != NULL && cgm_option_in_range(row, text, &number) && number == floor(number);
+        config->threads = sound ? (int64_t)number : 1;
+        return CGM_OK;
+    }
+    return cgm_option_integer.read(comm, row, value, target);
+}
+
 static const cgm_option_kind lengthscale = {read_lengthscale, write_lengthscale};
+static void write_threads(const cgm_option *row, const void *target, FILE *stream)
+{
+    cgm_option_integer.write(row, target, stream);
+}
+
+static const cgm_option_kind threads = {read_threads, write_threads};
 static const cgm_option_kind inv_temp = {read_inv_temp, write_inv_temp};
 static const cgm_option_kind semivalue = {read_semivalue, write_semivalue};
 
@@ -241,7 +264,22 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
     {"run.progress", "10", &cgm_option_number, FIELD(progress), NULL, "a number >= 0",
      .help = "seconds between progress lines; 0: none", .low_closed = true, .high = 1e9,
      .same_results = true},
+    {"run.threads", "auto", &threads, FIELD(threads), NULL, "auto, or a whole number, 1 .. 1024",
+     .help = "of each rank; auto: OMP_NUM_THREADS, or 1", .low = 1.0, .low_closed = true,
+     .high = 1024.0, .same_results = true},
+    {"run.pool", "auto", &cgm_option_word, FIELD(pool_placement),
+     CGM_WORDS([CGM_POOL_AUTO] = "auto", [CGM_POOL_NODE] = "node", [CGM_POOL_RANKS] = "ranks"),
+     NULL,
+     .help =
+         "where the pool lies; node: one copy a node, in memory that its ranks share; ranks: a\n"
+         "slice on each, which takes more messages; auto: ranks if a node has no room for it",
+     .same_results = true},
     {"run.instruction_set", "auto", &cgm_option_word, FIELD(instruction_set),
-     CGM_WORDS([CGM_INSTRUCTIONS_AUTO] = "auto", [CGM_INSTRUCTIONS_PORTABLE] = "portable"), NULL,
-     .help = "machine code of the kernel evaluation; auto takes the best there is: portable"},
+     CGM_WORDS([CGM_INSTRUCTIONS_PORTABLE] = "portable", [CGM_INSTRUCTIONS_AVX2] = "avx2",
+               [CGM_INSTRUCTIONS_AVX512] = "avx512", [CGM_INSTRUCTIONS_AUTO] = "auto"),
+     NULL,
+     .help =
+         "machine code of the kernel evaluation; auto: the best one that the processors of all\n"
+         "ranks have. Results of avx2 and avx512 are the same, those of portable differ by\n"
+         "rounding"},
 };

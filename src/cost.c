@@ -1,370 +1,501 @@
 #include "cgm/cost.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "catalogue.h"
 #include "cgm/accumulator.h"
-#include "cgm/output.h"
-#include "cgm/pipeline.h"
-#include "cgm/rng.h"
+#include "cgm/coalition.h"
+#include "cgm/incentives.h"
+#include "cgm/kernel.h"
+#include "cgm/kernel_sums.h"
+#include "cgm/points.h"
+#include "cgm/reward_lp.h"
+#include "cgm/sampling.h"
+#include "cost_model.h"
+#include "lengthscale_median.h"
+#include "shapley_grid.h"
 
-/* Passes over the points that the choice of the lengthscale takes (MATH.md §3: 4 to 7 were seen).
- */
-enum { PASSES_LEAST = 5, PASSES_MOST = 9 };
-/* Draws of a party at one β as a share of the pool: a guess at the least; the most is the pool. */
-#define DRAWS_LEAST 0.01
-/* A draw also updates scores and may try many proposals: so many times its kernel evaluations. */
-#define DRAW_OVERHEAD 2.0
-/* Seconds of measuring, and seconds at the least for what is not counted: start, input, output. */
-#define MEASURE_SECONDS 0.2
-#define FIXED_SECONDS 30.0
-/* What a rank takes without any data (libraries, MPI), the least that is asked for beside it, and
- * the headroom above what is known, in MiB and as a factor. */
-#define BASE_MIB 64.0
-#define LEAST_MIB 128.0
-#define HEADROOM 1.25
+/* What travels in the choice of the median (lengthscale_median.c): a ticket, and the counts of one
+ * digit of all distances. */
+enum { TICKET_BYTES = 24, DIGITS = 4, DIGIT_BYTES = (1 << 16) * 8 };
+/* A candidate's sum on its way to the rank that it is at home on: two limbs (kernel_sums.c). */
+enum { CANDIDATE_SUM_BYTES = 16 };
+/* Orders of the parties that are looked at together, and how many are (diagnostics.c). */
+enum { ORDERS_BATCH = 64, ORDERS_MOST = 1000 };
+#define ORDERS_WORK 2e9
+/* The first two grids of the quadrature, its nodes as ranks exchange them, and those that are
+ * evaluated together (shapley_quadrature.c). */
+#define GRID_STEP 0.25
+enum { NODE_BYTES = 64, CHUNK_NODES = 256 };
+#define SKIP_LOG (-50.0)
+#define LEAST_P 1e-300
+/* Proposals that a team looks at together, at the least (sampling_team.c). */
+enum { PROPOSALS = 8 };
 
-/* Bytes: the most that any rank needs of its own, and what the ranks of a node share. */
-typedef struct memory {
-    double points;
-    double packed;
-    double candidate_sums;
-    double party_sums;
-    double chain;
-    double result;
-    double coalitions; /* on rank 0 alone */
-    double shared_pool;
-} memory;
+/* ---- the stages ---- */
 
-/* Lower and upper end. */
-typedef struct range {
-    double low;
-    double high;
-} range;
-
-/* ---- work ---- */
-
-/* Σ over blocks of their points squared: a block with itself is evaluated as the full square. */
-static double block_squares(int64_t n_points)
+static void count_spread(cgm_cost_model *of)
 {
-    int64_t full = n_points / CGM_BLOCK_POINTS;
-    double rest = (double)(n_points % CGM_BLOCK_POINTS);
-    return (double)full * CGM_BLOCK_POINTS * CGM_BLOCK_POINTS + rest * rest;
+    const double d = (double)of->shard->n_features;
+    cgm_cost_reduction(of, 2.0 * d * sizeof(double));
+    cgm_cost_accumulators(of, d);
+    cgm_cost_accumulators(of, d);
 }
 
-cgm_cost_work cgm_cost_count(const cgm_shard *shard, const cgm_candidates *candidates)
+/* Path of a party's own file: that of the directory, a pattern without its last part, the name. */
+static double path_bytes(const cgm_config *config, const char *name)
 {
-    double points = (double)shard->n_points;
-    double pool = (double)candidates->n_points;
-    double squares = 0.0;
+    const char *path = config->input_parties;
+    const char *slash = strrchr(path, '/');
+    const bool pattern = strpbrk(path, "*?[") != NULL;
+    size_t directory = pattern ? (slash != NULL ? (size_t)(slash - path) : 0) : strlen(path);
+    return (double)(directory + 1 + strlen(name) + strlen(".h5"));
+}
+
+static void count_input(cgm_cost_model *of)
+{
+    const cgm_shard *shard = of->shard;
+    const double n = (double)shard->n_parties;
+    double texts = 2.0 * n;
     for (int64_t i = 0; i < shard->n_parties; i++) {
-        squares += block_squares(shard->party_points[i]);
+        texts += (double)strlen(shard->names[i]);
+        texts += of->run->files ? path_bytes(of->run->config, shard->names[i]) : 0.0;
     }
-    double all = points + pool;
-    /* The pool's slices are whole blocks, so that its blocks do not depend on the ranks. */
-    double pool_squares = block_squares(candidates->n_points);
-    return (cgm_cost_work){
-        .kernel_sums = 0.5 * (all * all + squares + pool_squares),
-        .lengthscale_pass = 0.5 * (points * points + squares) + points * pool,
-        .sampling_start = points * pool,
-        .draw = pool,
-    };
-}
-
-static range count_passes(const cgm_config *config)
-{
-    return config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE
-               ? (range){PASSES_LEAST, PASSES_MOST}
-               : (range){0.0, 0.0};
-}
-
-/* Draws of one party at one β. */
-static range count_draws(const cgm_run *run)
-{
-    double pool = (double)run->candidates.n_points;
-    return (range){ceil(DRAWS_LEAST * pool), pool};
-}
-
-static int64_t most_parties(const cgm_comm *comm, const cgm_shard *shard)
-{
-    int64_t most = 0;
-    for (int r = 0; r < comm->size; r++) {
-        int64_t parties = shard->first_party[r + 1] - shard->first_party[r];
-        most = parties > most ? parties : most;
+    cgm_cost_broadcast(of, 0, 3.0 * sizeof(int64_t) + texts + n * sizeof(cgm_place));
+    if (of->run->files) {
+        cgm_cost_all_gather(of, shard->first_party, sizeof(cgm_place));
     }
-    return most;
+    cgm_cost_reduction(of, n * sizeof(uint64_t));
+    cgm_cost_broadcast(of, 0, sizeof(cgm_points_shape));
+    if (of->run->config->pool_placement == CGM_POOL_AUTO) {
+        cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
+    }
+    cgm_cost_reduction(of, sizeof(uint64_t));
+    cgm_cost_broadcast(of, 0, sizeof(bool));
 }
 
-static int64_t most_points(const cgm_comm *comm, const cgm_shard *shard)
+static void count_features(cgm_cost_model *of)
 {
-    int64_t most = 0;
-    for (int r = 0; r < comm->size; r++) {
-        int64_t points = 0;
-        for (int64_t i = shard->first_party[r]; i < shard->first_party[r + 1]; i++) {
-            points += shard->party_points[i];
-        }
-        most = points > most ? points : most;
-    }
-    return most;
-}
-
-/* ---- speed ---- */
-
-/* Evaluations a second of the slowest rank while all of them work. Collective. */
-static cgm_status measure_speed(cgm_comm *comm, const cgm_run *run, double *speed)
-{
-    const int64_t d = run->shard.n_features;
-    const cgm_rng rng = {run->config->seed, cgm_rng_hash("speed"), CGM_RNG_SIMULATE};
-    const int64_t block_doubles = d * CGM_BLOCK_POINTS;
-    /* Two blocks of points, and the same packed. */
-    double *points = cgm_alloc(comm, 4 * block_doubles, sizeof *points);
-    cgm_status status = cgm_agree(comm, points != NULL ? CGM_OK : CGM_ERR_MEMORY);
-    if (status != CGM_OK) {
-        free(points);
-        return status;
-    }
-    for (int64_t k = 0; k < 2 * block_doubles; k++) {
-        uint64_t words[4];
-        cgm_rng_words(&rng, (uint64_t)k, 0, 0, words);
-        points[k] = cgm_rng_uniform(words[0]);
-    }
-    /* Points of the unit cube at about the distance of a lengthscale, where exp takes longest. */
-    const cgm_kernel kernel = {.type = run->config->kernel_type,
-                               .n_features = d,
-                               .lengthscale = sqrt((double)d / 6.0),
-                               .centre = points};
-    cgm_block blocks[2];
-    for (int b = 0; b < 2; b++) {
-        blocks[b] = (cgm_block){.n_points = CGM_BLOCK_POINTS,
-                                .stride = CGM_BLOCK_POINTS,
-                                .coordinates = points + (2 + b) * block_doubles};
-        cgm_kernel_pack(&kernel, points + b * block_doubles, &blocks[b]);
-    }
-    double row_sums[CGM_BLOCK_POINTS];
-    double column_sums[CGM_BLOCK_POINTS];
-    double tiles = 0.0;
-    double seconds = 0.0;
-    cgm_comm_barrier(comm);
-    const double started = cgm_timer_now();
-    while (seconds < MEASURE_SECONDS) {
-        cgm_kernel_tile(&kernel, &blocks[0], &blocks[1], row_sums, column_sums);
-        tiles += 1.0;
-        seconds = cgm_timer_now() - started;
-    }
-    *speed = tiles * CGM_BLOCK_POINTS * CGM_BLOCK_POINTS / seconds;
-    cgm_comm_min(comm, speed, 1);
-    free(points);
-    return CGM_OK;
-}
-
-/* Pairs are shared evenly; parties draw where they are at home, so that the rank with most of them
- * is waited for. */
-static range estimate_seconds(const cgm_comm *comm, const cgm_run *run, const cgm_cost_work *work,
-                              double speed)
-{
-    const range passes = count_passes(run->config);
-    const range draws = count_draws(run);
-    const double pool = (double)run->candidates.n_points;
-    const double chains =
-        (double)(most_parties(comm, &run->shard) * run->config->n_inv_temp) * work->draw;
-    const double start = (double)most_points(comm, &run->shard) * pool;
-    /* The diagnostics of the kernel go over the parties' pairs once more. */
-    const double low = work->kernel_sums + (passes.low + 1.0) * work->lengthscale_pass;
-    const double high = work->kernel_sums + (passes.high + 1.0) * work->lengthscale_pass;
-    return (range){(low / comm->size + start + draws.low * chains) / speed,
-                   (high / comm->size + start + DRAW_OVERHEAD * draws.high * chains) / speed +
-                       FIXED_SECONDS};
-}
-
-/* ---- memory ---- */
-
-static double largest_of(double a, double b)
-{
-    return a > b ? a : b;
-}
-
-/* Most points at home on a rank with its slice of the pool, and longest slice. */
-static void largest_home(const cgm_comm *comm, const cgm_run *run, double *home, double *slice)
-{
-    const cgm_layout *layout = &run->layout;
-    *home = 0.0;
-    *slice = 0.0;
-    for (int r = 0; r < comm->size; r++) {
-        double candidates = (double)(layout->first_candidate[r + 1] - layout->first_candidate[r]);
-        double points = candidates;
-        for (int64_t i = layout->first_party[r]; i < layout->first_party[r + 1]; i++) {
-            points += (double)layout->party_points[i];
-        }
-        *home = largest_of(*home, points);
-        *slice = largest_of(*slice, candidates);
+    if (of->run->config->scaling != CGM_SCALE_NONE) {
+        count_spread(of);
     }
 }
 
-static memory count_memory(const cgm_comm *comm, const cgm_run *run)
+static void count_median(cgm_cost_model *of)
 {
-    const double row = (double)run->shard.n_features * sizeof(double);
-    const double point_label = run->shard.has_labels ? sizeof(int64_t) : 0.0;
-    const double pool_label = run->candidates.has_labels ? sizeof(int64_t) : 0.0;
-    const double n = (double)run->shard.n_parties;
-    const double pool = (double)run->candidates.n_points;
-    const double scaled = run->config->scaling != CGM_SCALE_NONE ? row : 0.0;
-    const double sets = (double)run->config->n_inv_temp;
-    const double rewards = count_draws(run).high * (double)most_parties(comm, &run->shard);
-    double home;
-    double slice;
-    largest_home(comm, run, &home, &slice);
-    /* With other ranks there are two buffers for blocks that travel, and accumulators for the
-     * candidates met and for what comes back. */
-    const double copies = comm->size > 1 ? 3.0 : 1.0;
-    return (memory){
-        .points = (double)most_points(comm, &run->shard) * (row + point_label),
-        .packed = copies * home * row,
-        .candidate_sums = copies * slice * sizeof(cgm_accumulator) + slice * sizeof(double),
-        .party_sums = n * n * sizeof(double) + 0.5 * n * (n + 1.0) * sizeof(cgm_accumulator),
-        /* Start, affinity, mask, indices and values. */
-        .chain = pool * 5.0 * sizeof(double),
-        /* Indices and values at every β; points and labels while one β is written. */
-        .result = rewards * (2.0 * sets * sizeof(double) + row + sizeof(int64_t)),
-        .coalitions = run->shard.n_parties <= CGM_ENUMERATE_MAX
-                          ? 4.0 * sizeof(double) * (double)((int64_t)1 << run->shard.n_parties)
-                          : 0.0,
-        /* As read, scaled, packed; u. */
-        .shared_pool = pool * (2.0 * row + scaled + sizeof(double) + pool_label),
-    };
+    const cgm_shard *shard = of->shard;
+    const double all = (double)shard->n_points;
+    const double chosen = fmin(all, CGM_MEDIAN_POINTS);
+    const double point = (double)shard->n_features * sizeof(double);
+    if (all > chosen) {
+        cgm_cost_gather(of, chosen * TICKET_BYTES);
+        cgm_cost_broadcast(of, 0, TICKET_BYTES);
+    }
+    cgm_cost_reduction(of, (of->run->size + 1.0) * sizeof(int64_t));
+    for (int r = 0; r < of->run->size && of->run->size > 1; r++) {
+        /* Which points are chosen is random: on average every rank's share of them. */
+        const double own = chosen * of->homes[r].points / all;
+        of->work[r].bytes_sent += own * point;
+        of->work[r].bytes_received += (chosen - own) * point;
+    }
+    const bool even = fmod(chosen * (chosen - 1.0) / 2.0, 2.0) == 0.0;
+    if (chosen > 1.0) {
+        cgm_cost_reduction(of, (even ? 2.0 : 1.0) * DIGITS * DIGIT_BYTES);
+    }
 }
 
-static double rank_bytes(const memory *need)
+static void count_lengthscale(cgm_cost_model *of)
 {
-    return need->points + need->packed + need->candidate_sums + need->party_sums + need->chain +
-           need->result;
+    const cgm_cost_search *search = &of->run->search;
+    cgm_cost_reduction(of, sizeof(double)); /* which instruction set? */
+    count_spread(of);
+    if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN) {
+        count_median(of);
+    } else if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
+        const double n = (double)of->shard->n_parties;
+        cgm_cost_ring(of, (double)search->passes, true, true, NULL);
+        cgm_cost_reduction(of, (double)search->passes * sizeof(int64_t) +
+                                   2.0 * (double)search->series * n * sizeof(cgm_accumulator));
+        cgm_cost_broadcast(of, 0, (double)search->trials * sizeof(double));
+    }
 }
 
-/* ---- printing ---- */
-
-static void print_range(const char *what, range values)
+/* Partial sums of candidates and, between whole parties, of S. */
+static void hand_over_sums(cgm_cost_model *of, int rank, int met, int met_by)
 {
-    if (values.low == values.high) {
-        printf("  %-44s %19.0f\n", what, values.low);
+    const int64_t *first = of->shard->first_party;
+    const double own = (double)(first[rank + 1] - first[rank]);
+    cgm_cost_work *work = &of->work[rank];
+    work->bytes_sent += of->homes[met].pool * CANDIDATE_SUM_BYTES;
+    work->bytes_received += of->homes[rank].pool * CANDIDATE_SUM_BYTES;
+    if (of->shard->whole) {
+        const double out = own * (double)(first[met + 1] - first[met]);
+        const double in = own * (double)(first[met_by + 1] - first[met_by]);
+        work->bytes_sent += out * sizeof(cgm_accumulator);
+        work->bytes_received += in * sizeof(cgm_accumulator);
+    }
+}
+
+static double overlap(const int64_t *a, const int64_t *b)
+{
+    const int64_t first = a[0] > b[0] ? a[0] : b[0];
+    const int64_t end = a[1] < b[1] ? a[1] : b[1];
+    return end > first ? (double)(end - first) : 0.0;
+}
+
+/* Rows of S that are held by another rank than they grew on. */
+static void count_moved_rows(cgm_cost_model *of)
+{
+    const int64_t *held = of->held;
+    const int64_t *grown = of->shard->first_party;
+    const double row = (double)of->shard->n_parties * sizeof(double);
+    for (int r = 0; r < of->run->size; r++) {
+        const double stay = overlap(&grown[r], &held[r]);
+        of->work[r].bytes_sent += row * ((double)(grown[r + 1] - grown[r]) - stay);
+        of->work[r].bytes_received += row * ((double)(held[r + 1] - held[r]) - stay);
+    }
+}
+
+static void count_kernel_sums(cgm_cost_model *of)
+{
+    const double n = (double)of->shard->n_parties;
+    cgm_cost_ring(of, 1.0, false, true, hand_over_sums);
+    if (!of->run->sliced) {
+        cgm_cost_all_gather(of, of->run->first_candidate, sizeof(double));
+    }
+    cgm_cost_accumulators(of, n + 1.0);
+    if (of->shard->whole) {
+        count_moved_rows(of);
+        cgm_cost_all_gather(of, of->shard->first_party, 4.0 * sizeof(double));
     } else {
-        printf("  %-44s %19.0f .. %.0f\n", what, values.low, values.high);
+        cgm_cost_accumulators(of, n * n);
     }
 }
 
-static void print_input(const cgm_comm *comm, const cgm_run *run)
+static bool are_few(const cgm_cost_model *of)
 {
-    const cgm_shard *shard = &run->shard;
-    puts("input");
-    printf("  %-44s %19lld\n", "parties", (long long)shard->n_parties);
-    printf("  %-44s %19lld\n", "points", (long long)shard->n_points);
-    printf("  %-44s %19lld\n", "features", (long long)shard->n_features);
-    printf("  %-44s %19lld\n", "candidates", (long long)run->candidates.n_points);
-    printf("  %-44s %19s\n", "labels of points", shard->has_labels ? "yes" : "no");
-    printf("  %-44s %19s\n", "labels of candidates", run->candidates.has_labels ? "yes" : "no");
-    printf("  %-44s %19d\n", "ranks", comm->size);
+    return of->shard->n_parties <= CGM_ENUMERATE_MAX;
 }
 
-static void print_work(const cgm_run *run, const cgm_cost_work *work)
+static void count_coalition(cgm_cost_model *of)
 {
-    const range passes = count_passes(run->config);
-    const range draws = count_draws(run);
-    const double chains = (double)(run->shard.n_parties * run->config->n_inv_temp) * work->draw;
-    puts("\nkernel evaluations, all ranks together");
-    print_range("kernel sums", (range){work->kernel_sums, work->kernel_sums});
-    print_range("one pass of the choice of the lengthscale",
-                (range){work->lengthscale_pass, work->lengthscale_pass});
-    print_range("passes", passes);
-    print_range("choice of the lengthscale",
-                (range){passes.low * work->lengthscale_pass, passes.high * work->lengthscale_pass});
-    print_range("start of the sampling", (range){work->sampling_start, work->sampling_start});
-    print_range("one draw of one party", (range){work->draw, work->draw});
-    print_range("draws of a party at one inverse temperature", draws);
-    print_range("sampling", (range){work->sampling_start + draws.low * chains,
-                                    work->sampling_start + draws.high * chains});
-    puts(
-        "  (how many draws a reward takes is not known before: assumed are 1 % of the pool to all\n"
-        "  of it, for every party and inverse temperature)");
-}
-
-static void print_mib(const char *what, double bytes)
-{
-    printf("  %-44s %16.2f MiB\n", what, bytes / 1048576.0);
-}
-
-static void print_memory(const cgm_comm *comm, const memory *need)
-{
-    const double rank = rank_bytes(need);
-    puts("\nmemory of the rank that needs most, at most");
-    print_mib("its parties' points", need->points);
-    print_mib("packed points", need->packed);
-    print_mib("sums of the candidates (u)", need->candidate_sums);
-    print_mib("sums of the parties (S)", need->party_sums);
-    print_mib("sampling: affinity, mask, indices, values", need->chain);
-    print_mib("rewards, if all of the pool is drawn", need->result);
-    print_mib("a rank, together", rank);
-    print_mib("coalitions, on rank 0 beside it", need->coalitions);
-    puts("memory of a node, shared by its ranks");
-    print_mib("candidates", need->shared_pool);
-    print_mib("a node like the first one, together",
-              need->shared_pool + need->coalitions + comm->node_size * rank);
-    printf("  (beside it about %.0f MiB a rank for the program and its libraries)\n", BASE_MIB);
-}
-
-/* A node's memory is asked for by rank: each takes its part of what they share. */
-static void print_batch(const cgm_comm *comm, const memory *need, double seconds)
-{
-    const double bytes = rank_bytes(need) + need->coalitions + need->shared_pool / comm->node_size;
-    const double mib = BASE_MIB + largest_of(LEAST_MIB, ceil(HEADROOM * bytes / 1048576.0));
-    const double minutes = 5.0 * ceil(seconds / 300.0);
-    const double hours = floor(minutes / 60.0);
-    printf("\nfor a batch script, with %d ranks a node as here\n", comm->node_size);
-    printf("#SBATCH --ntasks=%d\n", comm->size);
-    printf("#SBATCH --mem-per-cpu=%.0fM\n", mib);
-    printf("#SBATCH --time=%02.0f:%02.0f:00\n", hours, minutes - 60.0 * hours);
-}
-
-static void print_check(const cgm_comm *comm, const cgm_run *run, const char *options, double speed)
-{
-    const cgm_cost_work work = cgm_cost_count(&run->shard, &run->candidates);
-    const memory need = count_memory(comm, run);
-    const range seconds = estimate_seconds(comm, run, &work, speed);
-    printf("options\n\n%s\n", options);
-    print_input(comm, run);
-    print_work(run, &work);
-    print_memory(comm, &need);
-    puts("\ntime");
-    printf("  %-44s %19.4g\n", "evaluations a second and rank, measured here", speed);
-    printf("  %-44s %19.3g .. %.3g\n", "seconds", seconds.low, seconds.high);
-    puts("  (the upper end includes a draw costing twice its evaluations, and 30 s for all else)");
-    print_batch(comm, &need, seconds.high);
-}
-
-static cgm_status check_run(cgm_comm *comm, cgm_run *run)
-{
-    double speed = 0.0;
-    cgm_status status = cgm_pipeline_read(comm, run);
-    if (status == CGM_OK) {
-        status = measure_speed(comm, run, &speed);
+    if (are_few(of)) {
+        cgm_cost_all_gather(of, of->held, (double)of->shard->n_parties * sizeof(double));
     }
-    if (status != CGM_OK) {
-        return status;
-    }
-    char *options = cgm_config_text(comm, run->config, false);
-    if (options != NULL && comm->rank == 0) {
-        print_check(comm, run, options, speed);
-    }
-    status = cgm_agree(comm, options != NULL ? CGM_OK : CGM_ERR_MEMORY);
-    free(options);
-    return status;
 }
 
-cgm_status cgm_cost_check(cgm_comm *comm, const cgm_config *config)
+static void count_diagnostics(cgm_cost_model *of)
 {
-    cgm_run run = {.config = config};
-    cgm_status status = cgm_output_check(comm, config);
-    if (status == CGM_OK) {
-        status = check_run(comm, &run);
+    const double n = (double)of->shard->n_parties;
+    cgm_cost_ring(of, 1.0, true, false, NULL);
+    cgm_cost_reduction(of, 2.0 * n * sizeof(double));
+    if (!are_few(of)) {
+        const double orders = fmin(ceil(ORDERS_WORK / (n * n)), ORDERS_MOST);
+        const double batches = ceil(orders / ORDERS_BATCH);
+        cgm_cost_all_gather(of, of->held, batches * ORDERS_BATCH * sizeof(double));
     }
-    cgm_pipeline_release(&run);
-    return status;
+    cgm_cost_reduction(of, 2.0 * sizeof(int64_t) + sizeof(double));
+}
+
+/* Sizes of the parties, and how many have each. */
+typedef struct size_classes {
+    int64_t count;
+    double *size;
+    double *parties;
+} size_classes;
+
+static int compare_sizes(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* In memory of 2 N numbers at found->size, which the caller frees. */
+static void list_sizes(const cgm_shard *shard, size_classes *found)
+{
+    const int64_t n = shard->n_parties;
+    for (int64_t i = 0; i < n; i++) {
+        found->size[i] = (double)shard->party_points[i];
+    }
+    qsort(found->size, (size_t)n, sizeof *found->size, compare_sizes);
+    found->parties = found->size + n;
+    for (int64_t i = 0; i < n; i++) {
+        if (found->count == 0 || found->size[found->count - 1] != found->size[i]) {
+            found->size[found->count++] = found->size[i];
+        }
+        found->parties[found->count - 1] += 1.0;
+    }
+}
+
+/* Whether the quadrature takes a node: Σ ln p − min ln p (MATH.md §4b). */
+static bool does_matter(const cgm_grid_node *at, const size_classes *sizes)
+{
+    double sum = 0.0;
+    double least = 0.0;
+    for (int64_t k = 0; k < sizes->count && sum - least >= SKIP_LOG; k++) {
+        const double log_p =
+            log(fmax(at->one_minus_tau + at->tau * exp(-at->u * sizes->size[k]), LEAST_P));
+        sum += sizes->parties[k] * log_p;
+        least = fmin(least, log_p);
+    }
+    return sum - least >= SKIP_LOG;
+}
+
+static void count_grid(cgm_cost_model *of, const size_classes *sizes, double offset)
+{
+    const int size = of->run->size;
+    const cgm_grid_extent extent = {.n_parties = of->shard->n_parties,
+                                    .smallest = sizes->size[0],
+                                    .largest = sizes->size[sizes->count - 1],
+                                    .total_points = (double)of->shard->n_points};
+    cgm_grid grid;
+    of->status =
+        cgm_grid_list(of->comm, &of->run->config->semivalue, &extent, GRID_STEP, offset, &grid);
+    if (of->status != CGM_OK) {
+        return;
+    }
+    cgm_cost_broadcast(of, 0, sizeof(int64_t) + sizeof(double));
+    cgm_cost_broadcast(of, 0, (double)grid.n_nodes * sizeof(cgm_grid_node));
+    for (int r = 0; r < size && size > 1; r++) {
+        const int64_t own = (grid.n_nodes - r + size - 1) / size;
+        of->work[r].bytes_sent += (double)own * NODE_BYTES;
+        of->work[r].bytes_received += (double)(grid.n_nodes - own) * NODE_BYTES;
+    }
+    int64_t kept = 0;
+    for (int64_t k = 0; k < grid.n_nodes; k++) {
+        kept += does_matter(&grid.nodes[k], sizes);
+    }
+    for (int64_t done = 0; done < kept; done += CHUNK_NODES) {
+        cgm_cost_accumulators(of, CHUNK_NODES);
+    }
+    /* Parties of a size share a column, unless there are too many sizes for it to be worth while.
+     */
+    const int64_t n = of->shard->n_parties;
+    const double columns = (double)(2 * sizes->count < n ? sizes->count : n);
+    for (int r = 0; r < size; r++) {
+        of->work[r].multiply_adds +=
+            (double)(of->held[r + 1] - of->held[r]) * columns * (double)kept;
+    }
+    cgm_cost_all_gather(of, of->held, sizeof(double));
+    cgm_grid_destroy(&grid);
+}
+
+/* The two grids of the first step, which is fine enough as a rule. */
+static void count_quadrature(cgm_cost_model *of)
+{
+    size_classes sizes = {0};
+    sizes.size = cgm_alloc(of->comm, 2 * of->shard->n_parties, sizeof *sizes.size);
+    of->status = sizes.size != NULL ? CGM_OK : CGM_ERR_MEMORY;
+    if (of->status == CGM_OK) {
+        list_sizes(of->shard, &sizes);
+        count_grid(of, &sizes, 0.0);
+    }
+    if (of->status == CGM_OK) {
+        count_grid(of, &sizes, 0.5 * GRID_STEP);
+    }
+    free(sizes.size);
+}
+
+static void count_shapley(cgm_cost_model *of)
+{
+    const cgm_config *config = of->run->config;
+    const int64_t n = of->shard->n_parties;
+    const bool enumerated = config->shapley_method == CGM_SHAPLEY_ENUMERATE ||
+                            (config->shapley_method == CGM_SHAPLEY_AUTO && are_few(of));
+    if (enumerated || n == 1 || config->semivalue.kind == CGM_SEMIVALUE_LEAVE_ONE_OUT) {
+        cgm_cost_broadcast(of, 0, (double)n * sizeof(double));
+    } else {
+        count_quadrature(of);
+    }
+}
+
+static void count_reward(cgm_cost_model *of)
+{
+    const cgm_reward *reward = NULL; /* for sizes alone */
+    const double n = (double)of->shard->n_parties;
+    cgm_cost_all_gather(of, of->held, sizeof(double));
+    cgm_cost_broadcast(of, 0, 2.0 * n * sizeof(double));
+    cgm_cost_broadcast(of, 0,
+                       3.0 * sizeof(double) + sizeof reward->status + sizeof reward->binding);
+}
+
+/* What all chains take together. */
+typedef struct chains {
+    double draws;
+    double sweeps; /* over the pool: the last draw of a chain needs none after it */
+    double starts; /* points of parties whose own sums are evaluated, every time they are */
+} chains;
+
+static chains count_chains(const cgm_cost_model *of, bool by_chain)
+{
+    const int64_t n = of->shard->n_parties;
+    chains all = {0};
+    for (int64_t i = 0; i < n; i++) {
+        double starts = 0.0;
+        for (int64_t s = 0; s < of->run->config->n_inv_temp; s++) {
+            const double draws = (double)of->run->draws[s * n + i];
+            all.draws += draws;
+            all.sweeps += fmax(draws - 1.0, 0.0);
+            starts += draws > 0.0;
+        }
+        starts = by_chain ? starts : fmin(starts, 1.0);
+        all.starts += starts * (double)of->shard->party_points[i];
+    }
+    return all;
+}
+
+/* Teams take tasks as they come free: what depends on who draws for whom is what a rank has to
+ * expect when everybody draws equally much and points and rewards are spread evenly. */
+static void count_sampling(cgm_cost_model *of)
+{
+    const int size = of->run->size;
+    const cgm_config *config = of->run->config;
+    const double n = (double)of->shard->n_parties;
+    const double sets = (double)config->n_inv_temp;
+    const cgm_candidates pool = {.n_points = of->run->n_candidates,
+                                 .n_features = of->shard->n_features,
+                                 .sliced = of->run->sliced};
+    const cgm_sampling_plan plan =
+        cgm_sampling_plan_for(size, of->shard->n_parties, config->n_inv_temp, &pool);
+    const chains all = count_chains(of, plan.by_chain);
+    const double d = (double)of->shard->n_features;
+    const double elsewhere = 1.0 - 1.0 / size;
+    const double teams = plan.n_teams;
+    const double tasks = n * (plan.by_chain ? sets : 1.0) + teams;
+    for (int r = 0; r < size; r++) {
+        cgm_cost_work *work = &of->work[r];
+        work->kernel_evaluations +=
+            (all.starts + all.sweeps) * (double)of->run->n_candidates / size;
+        const double points = all.starts / teams * d * sizeof(double) * elsewhere;
+        const double rewards = 2.0 * sizeof(double) * all.draws / size * elsewhere;
+        const double counter = r > 0 ? sizeof(int64_t) * tasks / size : 0.0;
+        work->bytes_received += points + rewards + counter;
+        work->bytes_sent += rewards + counter;
+        if (plan.n_teams < size) {
+            const double words = 2.0 + 2.0 * PROPOSALS + 1.0 / (double)plan.n_chains +
+                                 (of->run->sliced ? 2.0 + d : 0.0);
+            work->bytes_sent += all.draws / teams * words * sizeof(double);
+            work->bytes_received += all.draws / teams * words * sizeof(double);
+        }
+    }
+    cgm_cost_reduction(of, 4.0 * sets * n * sizeof(int64_t));
+}
+
+static void count_incentives(cgm_cost_model *of)
+{
+    const cgm_incentives *incentives = NULL; /* for sizes alone */
+    const double n = (double)of->shard->n_parties;
+    cgm_cost_reduction(of, (double)of->run->config->n_inv_temp * n * sizeof(double));
+    cgm_cost_broadcast(of, 0, sizeof incentives->rows);
+}
+
+/* Points of rewards from the slices that hold them, and what every rank adds to /timings. */
+static void count_output(cgm_cost_model *of)
+{
+    const int size = of->run->size;
+    const chains all = count_chains(of, false);
+    const double row = (double)of->shard->n_features * sizeof(double) +
+                       (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0);
+    for (int r = 0; r < size && of->run->sliced; r++) {
+        const double rows = all.draws / size * (1.0 - 1.0 / size);
+        of->work[r].bytes_sent += rows * (sizeof(int64_t) + row);
+        of->work[r].bytes_received += rows * (sizeof(int64_t) + row);
+    }
+    cgm_cost_gather(of, 5.0 * CGM_COST_STAGES * sizeof(int64_t));
+}
+
+/* ---- the model ---- */
+
+/* In the order of cgm_cost_stage. */
+static const struct {
+    const char *name;
+    void (*count)(cgm_cost_model *of);
+} stages[] = {
+    {"input", count_input},
+    {"features", count_features},
+    {"lengthscale", count_lengthscale},
+    {"kernel_sums", count_kernel_sums},
+    {"coalition", count_coalition},
+    {"diagnostics", count_diagnostics},
+    {"shapley", count_shapley},
+    {"reward_lp", count_reward},
+    {"sampling", count_sampling},
+    {"incentives", count_incentives},
+    {"output", count_output},
+};
+
+const char *cgm_cost_stage_name(cgm_cost_stage stage)
+{
+    return stages[stage].name;
+}
+
+cgm_status cgm_cost_count(cgm_comm *comm, const cgm_cost_run *run, cgm_cost *cost)
+{
+    *cost = (cgm_cost){.size = run->size};
+    cgm_cost_model model = {.run = run, .shard = run->shard, .comm = comm};
+    model.homes = cgm_alloc(comm, run->size, sizeof *model.homes);
+    model.held = cgm_alloc(comm, run->size + 1, sizeof *model.held);
+    cost->work = cgm_alloc(comm, (int64_t)CGM_COST_STAGES * run->size, sizeof *cost->work);
+    const bool complete = model.homes != NULL && model.held != NULL && cost->work != NULL;
+    if (complete) {
+        cgm_kernel_sums_share_rows(run->shard->n_parties, run->size, model.held);
+        cgm_cost_list_homes(&model);
+        for (int k = 0; k < CGM_COST_STAGES; k++) {
+            model.work = cost->work + k * run->size;
+            stages[k].count(&model);
+        }
+        cgm_cost_count_memory(&model, cost->work);
+    }
+    free(model.homes);
+    free(model.held);
+    return complete ? model.status : CGM_ERR_MEMORY;
+}
+
+void cgm_cost_destroy(cgm_cost *cost)
+{
+    free(cost->work);
+    *cost = (cgm_cost){0};
+}
+
+const cgm_cost_work *cgm_cost_of(const cgm_cost *cost, cgm_cost_stage stage, int rank)
+{
+    return &cost->work[(int)stage * cost->size + rank];
+}
+
+/* Rungs of a ladder from top down that lie above floor (lengthscale.c). */
+static int64_t count_rungs(double top, double floor)
+{
+    int64_t rungs = 0;
+    while (ldexp(rungs % 2 == 0 ? top : top * M_SQRT1_2, -(int)(rungs / 2)) > floor) {
+        rungs++;
+    }
+    return rungs;
+}
+
+cgm_cost_search cgm_cost_search_of(int64_t passes, double lengthscale, double deviation,
+                                   int64_t n_features)
+{
+    const double floor = fmin(0.01, 1e-3 * deviation);
+    const double first_top = 16.0 * deviation * sqrt((double)n_features);
+    /* A top rung that violates the condition ends its ladder's first pass, and is doubled. */
+    int64_t ladders = 0;
+    while (lengthscale > ldexp(first_top, (int)ladders)) {
+        ladders++;
+    }
+    const double top = ldexp(first_top, (int)ladders);
+    int64_t series = CGM_LADDER_RUNGS * ladders;
+    const int64_t rungs = count_rungs(top, floor);
+    const bool always_valid = lengthscale == floor;
+    /* The rung that violates, or the last one. */
+    const int64_t last = always_valid ? rungs - 1 : count_rungs(top, lengthscale * (1.0 - 1e-9));
+    for (int64_t first = 0; first <= last; first += CGM_LADDER_RUNGS) {
+        ladders++;
+        series += rungs - first < CGM_LADDER_RUNGS ? rungs - first : CGM_LADDER_RUNGS;
+    }
+    const int64_t slopes = passes - ladders;
+    const int64_t trials = always_valid ? 0 : slopes - 2;
+    return (cgm_cost_search){passes, series + 2 * slopes, trials > 0 ? trials : 0};
 }

@@ -5,6 +5,9 @@
 
 #include "cgm/rng.h"
 
+/* Orders of the parties whose sums are gathered together. */
+enum { ORDERS_BATCH = 64 };
+
 /* ---- the sufficient condition ---- */
 
 /* Extreme squared distances of every party, in packed units. */
@@ -15,23 +18,31 @@ typedef struct distances {
     double *farthest_rest; /* [n_parties] from a point of the party to one of T without it */
 } distances;
 
-static void measure_pair(void *state, const cgm_block *a, int home_a, const cgm_block *b,
-                         int home_b)
+static void measure_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeting)
 {
-    (void)home_a, (void)home_b;
+    (void)meeting;
     distances *extremes = state;
-    double least = INFINITY;
-    double most = -INFINITY;
-    cgm_kernel_distances(extremes->kernel, a, b, &least, &most);
-    if (a->owner == b->owner) {
-        double *nearest = &extremes->nearest_own[a->owner];
-        *nearest = fmin(*nearest, least);
-        return;
-    }
-    for (int side = 0; side < 2; side++) {
-        const int64_t owner = side == 0 ? a->owner : b->owner;
-        if (owner < extremes->n_parties) {
-            extremes->farthest_rest[owner] = fmax(extremes->farthest_rest[owner], most);
+    const int64_t owner = tile->row_segment->owner;
+    double least[CGM_BLOCK_POINTS];
+    double most[CGM_BLOCK_POINTS];
+    cgm_kernel_distances(extremes->kernel, tile, least, most);
+#pragma omp critical
+    for (int64_t k = tile->first_segment; k < tile->columns->n_segments; k++) {
+        const cgm_segment *segment = &tile->columns->segments[k];
+        double nearest = INFINITY;
+        double farthest = -INFINITY;
+        for (int64_t c = segment->begin; c < segment->begin + segment->n_points; c++) {
+            nearest = fmin(nearest, least[c]);
+            farthest = fmax(farthest, most[c]);
+        }
+        if (segment->owner == owner) {
+            extremes->nearest_own[owner] = fmin(extremes->nearest_own[owner], nearest);
+            continue;
+        }
+        double *rest = extremes->farthest_rest;
+        rest[owner] = fmax(rest[owner], farthest);
+        if (segment->owner < extremes->n_parties) {
+            rest[segment->owner] = fmax(rest[segment->owner], farthest);
         }
     }
 }
@@ -51,12 +62,11 @@ static bool condition_holds(const cgm_kernel *kernel, const cgm_kernel_sums *sum
     return smallest >= (n - 2.0 * m) / (2.0 * m * (n - m)) * own;
 }
 
-static cgm_status measure_condition(cgm_comm *comm, const cgm_layout *layout,
-                                    const cgm_shard *shard, const cgm_candidates *candidates,
-                                    const cgm_kernel *kernel, const cgm_kernel_sums *sums,
-                                    bool *holds)
+static cgm_status measure_condition(cgm_comm *comm, const cgm_shard *shard,
+                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                    const cgm_kernel_sums *sums, bool *holds)
 {
-    const int64_t n = layout->n_parties;
+    const int64_t n = shard->n_parties;
     double *both = cgm_alloc(comm, 2 * n, sizeof(double));
     cgm_status status = cgm_agree(comm, both == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status != CGM_OK) {
@@ -69,11 +79,11 @@ static cgm_status measure_condition(cgm_comm *comm, const cgm_layout *layout,
         extremes.farthest_rest[i] = -INFINITY;
     }
     const cgm_pair_visitor visitor = {.state = &extremes,
-                                      .pair = measure_pair,
+                                      .tile = measure_tile,
                                       .skip_pool_pairs = true,
                                       .distances_only = true,
                                       .label = "diagnostics"};
-    status = cgm_pairs_visit(comm, layout, shard, candidates, kernel, &visitor);
+    status = cgm_pairs_visit(comm, shard, candidates, kernel, &visitor);
     if (status == CGM_OK) {
         cgm_comm_min(comm, extremes.nearest_own, n);
         cgm_comm_max(comm, extremes.farthest_rest, n);
@@ -122,9 +132,48 @@ static void shuffle(uint64_t seed, int64_t number, int64_t n_parties, int64_t *o
     }
 }
 
-/* The marginals along one order, party after party. cross [n_parties] is work space: Σ_{j∈Q} S_ij.
- */
-static void count_order(const cgm_kernel_sums *sums, const int64_t *order, double *cross,
+/* A batch of orders. */
+typedef struct order_batch {
+    int64_t *order; /* [ORDERS_BATCH][n_parties] */
+    int64_t *place; /* [n_parties][ORDERS_BATCH] of a party in an order, counted from 0 */
+    double *cross;  /* [n_parties][ORDERS_BATCH] Σ S_ij over the parties j before i in an order */
+} order_batch;
+
+/* Σ_{j before i} S_ij for the rows i held here, added up party by party as they joined. Row by row,
+ * so that a row serves all orders while it is in the cache. */
+static void add_before(const cgm_comm *comm, const cgm_kernel_sums *sums, int64_t count,
+                       const order_batch *batch)
+{
+    const int64_t n = sums->n_parties;
+    for (int64_t i = sums->first_row[comm->rank]; i < sums->first_row[comm->rank + 1]; i++) {
+        const double *row = cgm_kernel_sums_row(comm, sums, i);
+        for (int64_t number = 0; number < count; number++) {
+            const int64_t *order = batch->order + number * n;
+            const int64_t before = batch->place[i * ORDERS_BATCH + number];
+            double cross = 0.0;
+            for (int64_t k = 0; k < before; k++) {
+                cross += row[order[k]];
+            }
+            batch->cross[i * ORDERS_BATCH + number] = cross;
+        }
+    }
+}
+
+/* Orders first .. first + count − 1 and the places of the parties in them. */
+static void draw_orders(uint64_t seed, int64_t first, int64_t count, int64_t n_parties,
+                        order_batch *batch)
+{
+    for (int64_t number = 0; number < count; number++) {
+        int64_t *order = batch->order + number * n_parties;
+        shuffle(seed, first + number, n_parties, order);
+        for (int64_t k = 0; k < n_parties; k++) {
+            batch->place[order[k] * ORDERS_BATCH + number] = k;
+        }
+    }
+}
+
+/* The marginals along one order of the batch, party after party. */
+static void count_order(const cgm_kernel_sums *sums, const order_batch *batch, int64_t number,
                         cgm_diagnostics *diagnostics)
 {
     const int64_t n = sums->n_parties;
@@ -132,50 +181,63 @@ static void count_order(const cgm_kernel_sums *sums, const int64_t *order, doubl
     double linear = 0.0;
     double quadratic = 0.0;
     double before = 0.0;
-    for (int64_t i = 0; i < n; i++) {
-        cross[i] = 0.0;
-    }
     for (int64_t k = 0; k < n; k++) {
-        const int64_t i = order[k];
-        const double *row = sums->party_sums + i * n;
+        const int64_t i = batch->order[number * n + k];
         size += (double)sums->party_points[i];
         linear += sums->reference_sums[i];
-        quadratic += row[i] + 2.0 * cross[i];
+        quadratic += sums->own_sums[i] + 2.0 * batch->cross[i * ORDERS_BATCH + number];
         const double value = cgm_coalition_formula(sums->n_reference, size, linear, quadratic);
         count_marginal(value - before, diagnostics);
         before = value;
-        for (int64_t j = 0; j < n; j++) {
-            cross[j] += row[j];
+    }
+}
+
+/* Every rank adds up its rows along every order; of what is gathered from all, each rank counts
+ * every size-th order.  Collective. */
+static void count_batches(cgm_comm *comm, const cgm_kernel_sums *sums, uint64_t seed,
+                          int64_t n_orders, order_batch *batch, cgm_diagnostics *diagnostics)
+{
+    const int64_t n = sums->n_parties;
+    for (int64_t first = 0; first < n_orders; first += ORDERS_BATCH) {
+        const int64_t rest = n_orders - first;
+        const int64_t count = rest < ORDERS_BATCH ? rest : ORDERS_BATCH;
+        draw_orders(seed, first, count, n, batch);
+        add_before(comm, sums, count, batch);
+        cgm_comm_all_gather(comm, batch->cross, sums->first_row, ORDERS_BATCH * sizeof(double));
+        for (int64_t k = comm->rank; k < count; k += comm->size) {
+            count_order(sums, batch, k, diagnostics);
         }
     }
 }
 
-/* Each rank takes every size-th order. */
+/* Collective. */
 static cgm_status count_orders(cgm_comm *comm, const cgm_kernel_sums *sums, uint64_t seed,
                                cgm_diagnostics *diagnostics)
 {
     const int64_t n = sums->n_parties;
     const double affordable = 2e9 / ((double)n * (double)n);
     const int64_t n_orders = affordable < 1000.0 ? (int64_t)ceil(affordable) : 1000;
-    int64_t *order = cgm_alloc(comm, n, sizeof(int64_t));
-    double *cross = cgm_alloc(comm, n, sizeof(double));
-    cgm_status status = order == NULL || cross == NULL ? CGM_ERR_MEMORY : CGM_OK;
-    for (int64_t k = comm->rank; k < n_orders && status == CGM_OK; k += comm->size) {
-        shuffle(seed, k, n, order);
-        count_order(sums, order, cross, diagnostics);
+    order_batch batch = {.order = cgm_alloc(comm, ORDERS_BATCH * n, sizeof(int64_t)),
+                         .place = cgm_alloc(comm, ORDERS_BATCH * n, sizeof(int64_t)),
+                         .cross = cgm_alloc(comm, ORDERS_BATCH * n, sizeof(double))};
+    const bool refused = batch.order == NULL || batch.place == NULL || batch.cross == NULL;
+    const cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        count_batches(comm, sums, seed, n_orders, &batch, diagnostics);
     }
-    free(order);
-    free(cross);
+    free(batch.order);
+    free(batch.place);
+    free(batch.cross);
     return status;
 }
 
-cgm_status cgm_diagnostics_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+cgm_status cgm_diagnostics_measure(cgm_comm *comm, const cgm_shard *shard,
                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
                                    const cgm_kernel_sums *sums, const cgm_values *values,
                                    uint64_t seed, cgm_diagnostics *diagnostics)
 {
     *diagnostics = (cgm_diagnostics){.worst_marginal = INFINITY};
-    cgm_status status = measure_condition(comm, layout, shard, candidates, kernel, sums,
+    cgm_status status = measure_condition(comm, shard, candidates, kernel, sums,
                                           &diagnostics->sufficient_condition);
     if (status != CGM_OK) {
         return status;
@@ -185,7 +247,6 @@ cgm_status cgm_diagnostics_measure(cgm_comm *comm, const cgm_layout *layout, con
     } else if (comm->rank == 0) {
         count_all(values, sums->n_parties, diagnostics);
     }
-    status = cgm_agree(comm, status);
     if (status == CGM_OK) {
         cgm_comm_sum(comm, &diagnostics->monotone_violations, 1);
         cgm_comm_sum(comm, &diagnostics->marginals, 1);

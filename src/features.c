@@ -15,23 +15,38 @@ void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t 
     }
 }
 
-/* The scaled pool in memory of its own; each rank of the node fills every node_size-th part. */
+/* The scaled pool in memory of its own; where the node shares it, each of its ranks fills a part.
+ */
 static cgm_status scale_pool(cgm_comm *comm, const cgm_features *features,
                              cgm_candidates *candidates)
 {
-    const int64_t g = candidates->n_points;
+    const int64_t held = candidates->held_end - candidates->held_first;
     const int64_t d = candidates->n_features;
-    const size_t bytes = (size_t)(g * d) * sizeof(double);
-    cgm_status status = cgm_shared_create(comm, bytes, &candidates->scaled_memory);
-    if (status != CGM_OK) {
-        return status;
+    int64_t first = 0;
+    int64_t end = held;
+    double *scaled;
+    if (candidates->sliced) {
+        scaled = cgm_alloc(comm, held * d, sizeof(double));
+        cgm_status status = cgm_agree(comm, scaled == NULL ? CGM_ERR_MEMORY : CGM_OK);
+        if (status != CGM_OK) {
+            free(scaled);
+            return status;
+        }
+    } else {
+        cgm_status status = cgm_shared_create(comm, (size_t)(held * d) * sizeof(double),
+                                              &candidates->scaled_memory);
+        if (status != CGM_OK) {
+            return status;
+        }
+        scaled = candidates->scaled_memory.data;
+        first = held * comm->node_rank / comm->node_size;
+        end = held * (comm->node_rank + 1) / comm->node_size;
     }
-    double *scaled = candidates->scaled_memory.data;
-    const int64_t first = g * comm->node_rank / comm->node_size;
-    const int64_t end = g * (comm->node_rank + 1) / comm->node_size;
     cgm_features_apply(features, end - first, d, candidates->original + first * d,
                        scaled + first * d);
-    cgm_shared_sync(comm, &candidates->scaled_memory);
+    if (!candidates->sliced) {
+        cgm_shared_sync(comm, &candidates->scaled_memory);
+    }
     candidates->points = scaled;
     return CGM_OK;
 }
@@ -54,8 +69,7 @@ static cgm_status fit(cgm_comm *comm, const cgm_spread *spread, int64_t n_featur
     return CGM_OK;
 }
 
-cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling,
-                              const cgm_layout *layout, cgm_shard *shard,
+cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_shard *shard,
                               cgm_candidates *candidates, cgm_features *features)
 {
     *features = (cgm_features){.scaling = scaling};
@@ -63,7 +77,7 @@ cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling,
         return CGM_OK;
     }
     cgm_spread spread;
-    cgm_status status = cgm_spread_measure(comm, layout, shard, NULL, &spread);
+    cgm_status status = cgm_spread_measure(comm, shard, NULL, &spread);
     if (status == CGM_OK) {
         status = cgm_agree(comm, fit(comm, &spread, shard->n_features, features));
     }

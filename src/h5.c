@@ -1,21 +1,17 @@
 #include "cgm/h5.h"
 
 #include <errno.h>
-#include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "h5_common.h"
 
 #define QUOTE(text) #text
 #define QUOTE_VALUE(text) QUOTE(text)
 
-/* A transfer takes at most so many bytes of a rank: MPI-IO counts in int below HDF5. */
-#define PIECE_BYTES ((int64_t)1 << 29)
-
 #define UNREADABLE                                                                                 \
     "this cannot be read; the file is damaged or needs a filter that is not installed"
-#define UNWRITABLE "this cannot be written; is there room and quota on the file system?"
 
 /* A value while it is read: a dataset or an attribute. */
 typedef struct source {
@@ -31,22 +27,15 @@ const char *cgm_h5_version(void)
     return QUOTE_VALUE(H5_VERS_MAJOR.H5_VERS_MINOR.H5_VERS_RELEASE);
 }
 
-static cgm_status fail_at(const cgm_h5_file *file, const char *path, const char *attribute,
-                          const char *what)
+cgm_status cgm_h5_fail(const cgm_h5_file *file, const char *path, const char *attribute,
+                       const char *what)
 {
     const char *separator = attribute != NULL ? "', attribute '" : "";
     return cgm_fail(file->comm, file->failure, "file '%s', '%s%s%s': %s", file->path, path,
                     separator, attribute != NULL ? attribute : "", what);
 }
 
-/* Writing in parallel, one rank's failure is everybody's; elsewhere a rank is on its own. */
-static cgm_status settle(const cgm_h5_file *file, cgm_status status)
-{
-    return file->parallel ? cgm_agree(file->comm, status) : status;
-}
-
-/* Numbers are stored as they stand in memory; a machine of the other byte order converts. */
-static hid_t number_type(cgm_h5_type type)
+hid_t cgm_h5_number_type(cgm_h5_type type)
 {
     return type == CGM_H5_DOUBLE   ? H5T_NATIVE_DOUBLE
            : type == CGM_H5_INT64  ? H5T_NATIVE_INT64
@@ -54,8 +43,7 @@ static hid_t number_type(cgm_h5_type type)
                                    : H5T_NATIVE_INT32;
 }
 
-/* Closes whatever an id stands for; ids of open things are positive. */
-static void drop(hid_t id)
+void cgm_h5_drop(hid_t id)
 {
     if (id > 0) {
         H5Idec_ref(id);
@@ -89,7 +77,7 @@ cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
 
 void cgm_h5_close(cgm_h5_file *file)
 {
-    drop(file->id);
+    cgm_h5_drop(file->id);
     *file = (cgm_h5_file){0};
 }
 
@@ -111,10 +99,10 @@ static cgm_status open_object(const cgm_h5_file *file, const char *path, hid_t *
     hid_t properties = H5Pcreate(H5P_LINK_ACCESS);
     H5Pset_elink_cb(properties, refuse_external, &refused);
     *object = H5Oopen(file->id, path, properties);
-    drop(properties);
+    cgm_h5_drop(properties);
     if (refused) {
-        return fail_at(file, path, NULL,
-                       "an external link leads there; copy the data into this file");
+        return cgm_h5_fail(file, path, NULL,
+                           "an external link leads there; copy the data into this file");
     }
     return CGM_OK;
 }
@@ -123,7 +111,7 @@ static cgm_status open_existing(const cgm_h5_file *file, const char *path, hid_t
 {
     cgm_status status = open_object(file, path, object);
     if (status == CGM_OK && *object <= 0) {
-        status = fail_at(file, path, NULL, "there is no such dataset or group");
+        status = cgm_h5_fail(file, path, NULL, "there is no such dataset or group");
     }
     return status;
 }
@@ -137,7 +125,7 @@ cgm_status cgm_h5_find(const cgm_h5_file *file, const char *path, cgm_h5_kind *k
         return status;
     }
     *kind = H5Iget_type(object) == H5I_GROUP ? CGM_H5_GROUP : CGM_H5_DATASET;
-    drop(object);
+    cgm_h5_drop(object);
     return status;
 }
 
@@ -183,9 +171,9 @@ cgm_status cgm_h5_list(const cgm_h5_file *file, const char *path, bool attribute
     herr_t code = attributes
                       ? H5Aiterate2(object, by_name, H5_ITER_INC, &next, append_attribute, names)
                       : H5Literate(object, by_name, H5_ITER_INC, &next, append_link, names);
-    drop(object);
+    cgm_h5_drop(object);
     if (code < 0) {
-        status = fail_at(file, path, NULL, "its members cannot be listed");
+        status = cgm_h5_fail(file, path, NULL, "its members cannot be listed");
         cgm_h5_texts_destroy(names);
     }
     return status;
@@ -202,10 +190,10 @@ void cgm_h5_texts_destroy(cgm_h5_texts *texts)
 
 static void close_source(source *from)
 {
-    drop(from->space);
-    drop(from->type);
-    drop(from->attribute);
-    drop(from->object);
+    cgm_h5_drop(from->space);
+    cgm_h5_drop(from->type);
+    cgm_h5_drop(from->attribute);
+    cgm_h5_drop(from->object);
     *from = (source){0};
 }
 
@@ -214,7 +202,7 @@ static bool is_stored_elsewhere(hid_t dataset)
 {
     hid_t creation = H5Dget_create_plist(dataset);
     bool elsewhere = H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) != 0;
-    drop(creation);
+    cgm_h5_drop(creation);
     return elsewhere;
 }
 
@@ -277,7 +265,7 @@ static cgm_status open_source(const cgm_h5_file *file, const char *path, const c
         wrong = "its shape is impossibly large";
     }
     close_source(from);
-    return fail_at(file, path, attribute, wrong);
+    return cgm_h5_fail(file, path, attribute, wrong);
 }
 
 cgm_status cgm_h5_describe(const cgm_h5_file *file, const char *path, const char *attribute,
@@ -313,13 +301,14 @@ void *cgm_h5_read(const cgm_h5_file *file, const char *path, const char *attribu
     }
     void *data = NULL;
     if (!is_convertible(from.info.type_class, type)) {
-        fail_at(file, path, attribute,
-                type == CGM_H5_DOUBLE ? "these are no numbers" : "these are no integers");
+        cgm_h5_fail(file, path, attribute,
+                    type == CGM_H5_DOUBLE ? "these are no numbers" : "these are no integers");
     } else {
-        data = cgm_alloc(file->comm, from.info.count, H5Tget_size(number_type(type)));
+        data = cgm_alloc(file->comm, from.info.count, H5Tget_size(cgm_h5_number_type(type)));
     }
-    if (data != NULL && from.info.count > 0 && read_all(&from, number_type(type), data) < 0) {
-        fail_at(file, path, attribute, UNREADABLE);
+    if (data != NULL && from.info.count > 0 &&
+        read_all(&from, cgm_h5_number_type(type), data) < 0) {
+        cgm_h5_fail(file, path, attribute, UNREADABLE);
         free(data);
         data = NULL;
     }
@@ -340,9 +329,9 @@ cgm_status cgm_h5_read_scalar(const cgm_h5_file *file, const char *path, const c
     }
     cgm_status status = CGM_OK;
     if (info.count == 1) {
-        memcpy(value, data, H5Tget_size(number_type(type)));
+        memcpy(value, data, H5Tget_size(cgm_h5_number_type(type)));
     } else {
-        status = fail_at(file, path, attribute, "it has not exactly one element");
+        status = cgm_h5_fail(file, path, attribute, "it has not exactly one element");
     }
     free(data);
     return status;
@@ -374,7 +363,7 @@ static cgm_status read_texts(const cgm_h5_file *file, const source *from, int64_
     if (variable) {
         H5Dvlen_reclaim(type, from->space, H5P_DEFAULT, buffer);
     }
-    drop(type);
+    cgm_h5_drop(type);
     free(buffer);
     return status;
 }
@@ -389,21 +378,20 @@ cgm_status cgm_h5_read_texts(const cgm_h5_file *file, const char *path, const ch
         return status;
     }
     if (from.info.type_class != CGM_H5_STRING) {
-        status = fail_at(file, path, attribute, "these are no strings");
+        status = cgm_h5_fail(file, path, attribute, "these are no strings");
     } else if (from.info.count > 0) {
         status = read_texts(file, &from, from.info.count, texts);
     }
     close_source(&from);
     if (status != CGM_OK) {
         /* Says something only if no cause is recorded yet. */
-        fail_at(file, path, attribute, UNREADABLE);
+        cgm_h5_fail(file, path, attribute, UNREADABLE);
         cgm_h5_texts_destroy(texts);
     }
     return status;
 }
 
-/* Selects rows first .. first + n_rows - 1 in space; returns the memory space that takes them. */
-static hid_t select_rows(hid_t space, int64_t first, int64_t n_rows)
+hid_t cgm_h5_select_rows(hid_t space, int64_t first, int64_t n_rows)
 {
     hsize_t dims[CGM_H5_RANK_MAX] = {0};
     hsize_t start[CGM_H5_RANK_MAX] = {0};
@@ -428,172 +416,15 @@ cgm_status cgm_h5_read_rows(const cgm_h5_file *file, const char *path, cgm_h5_ty
         return status;
     }
     if (from.info.rank < 1 || !is_convertible(from.info.type_class, type)) {
-        status = fail_at(file, path, NULL, "this is no array of the numbers expected");
+        status = cgm_h5_fail(file, path, NULL, "this is no array of the numbers expected");
     } else if (n_rows > 0) {
-        hid_t memory = select_rows(from.space, first, n_rows);
-        if (H5Dread(from.object, number_type(type), memory, from.space, H5P_DEFAULT, data) < 0) {
-            status = fail_at(file, path, NULL, UNREADABLE);
+        hid_t memory = cgm_h5_select_rows(from.space, first, n_rows);
+        if (H5Dread(from.object, cgm_h5_number_type(type), memory, from.space, H5P_DEFAULT, data) <
+            0) {
+            status = cgm_h5_fail(file, path, NULL, UNREADABLE);
         }
-        drop(memory);
+        cgm_h5_drop(memory);
     }
     close_source(&from);
     return status;
-}
-
-/* ---- writing ---- */
-
-cgm_status cgm_h5_create(cgm_comm *comm, const char *path, bool parallel, cgm_h5_file *file)
-{
-    *file =
-        (cgm_h5_file){.comm = comm, .path = path, .failure = CGM_ERR_OUTPUT, .parallel = parallel};
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    hid_t properties = H5Pcreate(H5P_FILE_ACCESS);
-    /* Before the format of HDF5 1.8 an attribute (the command, the hosts) ended at 64 KiB. */
-    H5Pset_libver_bounds(properties, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
-    if (parallel) {
-        H5Pset_fapl_mpio(properties, comm->world, MPI_INFO_NULL);
-        H5Pset_coll_metadata_write(properties, true);
-    }
-    file->id = H5Fcreate(path, parallel ? H5F_ACC_TRUNC : H5F_ACC_EXCL, H5P_DEFAULT, properties);
-    drop(properties);
-    cgm_status status = CGM_OK;
-    if (file->id <= 0) {
-        status = cgm_fail(comm, file->failure, "file '%s' cannot be created; %s", path,
-                          parallel ? "is its directory on a file system that all nodes share?"
-                          : access(path, F_OK) == 0
-                              ? "it exists; remove it or choose another name"
-                              : "does its directory exist, and may you write to it?");
-    }
-    return settle(file, status);
-}
-
-cgm_status cgm_h5_finish(cgm_h5_file *file)
-{
-    /* HDF5 crashes at exit after a close that failed, and hangs if a flush fails on some ranks
-     * alone. One writer can tell in advance: its file is lost, without it the close succeeds. */
-    cgm_status status = CGM_OK;
-    bool alone = !file->parallel || file->comm->size == 1;
-    if (alone && file->id > 0 && H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0) {
-        status = fail_at(file, "/", NULL, UNWRITABLE);
-        status = truncate(file->path, 0) == 0 ? status : file->failure;
-    }
-    if (file->id > 0 && H5Fclose(file->id) < 0) {
-        status = fail_at(file, "/", NULL, UNWRITABLE);
-    }
-    status = settle(file, status);
-    *file = (cgm_h5_file){0};
-    return status;
-}
-
-/* Every rank takes part in every piece, with the rows of its own that are left. */
-static herr_t write_rows(const cgm_h5_file *file, hid_t dataset, hid_t type, const int64_t *dims,
-                         int64_t row_bytes, int64_t first, int64_t n_rows, const char *data)
-{
-    const int64_t piece_rows = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
-    hid_t transfer = H5Pcreate(H5P_DATASET_XFER);
-    if (file->parallel) {
-        H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE);
-    }
-    herr_t code = 0;
-    for (int64_t done = 0; done < dims[0]; done += piece_rows) {
-        int64_t left = done < n_rows ? n_rows - done : 0;
-        int64_t rows = left < piece_rows ? left : piece_rows;
-        const char *next = rows > 0 ? data + done * row_bytes : data;
-        hid_t space = H5Dget_space(dataset);
-        hid_t memory = select_rows(space, first + done, rows);
-        /* After a failure too: the other ranks wait in this collective. */
-        if (H5Dwrite(dataset, type, memory, space, transfer, next) < 0) {
-            code = -1;
-        }
-        drop(memory);
-        drop(space);
-    }
-    drop(transfer);
-    return code;
-}
-
-static cgm_status write_dataset(cgm_h5_file *file, const char *path, hid_t type, int rank,
-                                const int64_t *dims, int64_t first, int64_t n_rows,
-                                const void *data)
-{
-    hsize_t extent[2] = {(hsize_t)dims[0], rank > 1 ? (hsize_t)dims[1] : 1};
-    hid_t space = H5Screate_simple(rank, extent, NULL);
-    hid_t links = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(links, 1);
-    H5Pset_char_encoding(links, H5T_CSET_UTF8);
-    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    /* Every row is written once: filling the dataset first would only double the traffic. */
-    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
-    H5Pset_obj_track_times(creation, false);
-    hid_t dataset = H5Dcreate2(file->id, path, type, space, links, creation, H5P_DEFAULT);
-    drop(creation);
-    drop(links);
-    drop(space);
-    cgm_status status = dataset > 0 ? CGM_OK : fail_at(file, path, NULL, UNWRITABLE);
-    status = settle(file, status);
-    int64_t row_bytes = (int64_t)(H5Tget_size(type) * extent[1]);
-    if (status == CGM_OK && extent[0] > 0 && row_bytes > 0) {
-        if (write_rows(file, dataset, type, dims, row_bytes, first, n_rows, data) < 0) {
-            status = fail_at(file, path, NULL, UNWRITABLE);
-        }
-        status = settle(file, status);
-    }
-    drop(dataset);
-    return status;
-}
-
-cgm_status cgm_h5_write(cgm_h5_file *file, const char *path, cgm_h5_type type, int rank,
-                        const int64_t *dims, int64_t first, int64_t n_rows, const void *data)
-{
-    return write_dataset(file, path, number_type(type), rank, dims, first, n_rows, data);
-}
-
-/* Fixed length, padded with zeros: strings of variable length cannot be written in parallel. */
-static hid_t text_type(size_t bytes)
-{
-    hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, bytes > 0 ? bytes : 1);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
-}
-
-cgm_status cgm_h5_write_texts(cgm_h5_file *file, const char *path, int64_t count,
-                              char *const *texts)
-{
-    size_t bytes = 1;
-    for (int64_t k = 0; k < count; k++) {
-        size_t length = strlen(texts[k]);
-        bytes = length > bytes ? length : bytes;
-    }
-    char *padded = cgm_alloc(file->comm, count, bytes);
-    cgm_status status = settle(file, padded != NULL ? CGM_OK : CGM_ERR_MEMORY);
-    if (status == CGM_OK) {
-        for (int64_t k = 0; k < count; k++) {
-            memcpy(padded + (size_t)k * bytes, texts[k], strlen(texts[k]));
-        }
-        hid_t type = text_type(bytes);
-        int64_t mine = !file->parallel || file->comm->rank == 0 ? count : 0;
-        status = write_dataset(file, path, type, 1, &count, 0, mine, padded);
-        drop(type);
-    }
-    free(padded);
-    return status;
-}
-
-cgm_status cgm_h5_write_attribute(cgm_h5_file *file, const char *path, const char *name,
-                                  cgm_h5_type type, const void *value)
-{
-    hid_t stored = type == CGM_H5_TEXT ? text_type(strlen(value)) : H5Tcopy(number_type(type));
-    hid_t space = H5Screate(H5S_SCALAR);
-    hid_t attribute = H5Acreate_by_name(file->id, path, name, stored, space, H5P_DEFAULT,
-                                        H5P_DEFAULT, H5P_DEFAULT);
-    cgm_status status = CGM_OK;
-    if (attribute <= 0 || H5Awrite(attribute, stored, value) < 0) {
-        status = fail_at(file, path, name, UNWRITABLE);
-    }
-    drop(attribute);
-    drop(space);
-    drop(stored);
-    return settle(file, status);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cgm/tolerance.h"
+#include "incentives_alike.h"
 
 /* What the rows are checked against. */
 typedef struct certificate {
@@ -16,6 +17,9 @@ typedef struct certificate {
     int64_t n;
     int64_t *alike; /* [n] the first party that party i is symmetric to; i itself if none */
     bool *above;    /* [n][n] party i is strictly more desirable than j; NULL when not enumerated */
+    int64_t *by_tie;      /* [n] parties by class of tied φ, or NULL when enumerated */
+    int64_t *single_rank; /* [n] 1 .. n: place of v({i}), the same for equal values; or NULL */
+    int64_t *work;        /* [2][n + 1] of a check */
 } certificate;
 
 /* The party or pair that comes closest to a violation, or violates most. */
@@ -140,36 +144,25 @@ static finding check_uselessness(const certificate *c, const double *v)
 static finding check_symmetry(const certificate *c, const double *v)
 {
     finding worst = nothing;
-    for (int64_t first = 0; first < c->n; first++) {
-        int64_t least = first;
-        int64_t most = first;
-        int64_t count = 0;
-        for (int64_t i = first; i < c->n && c->alike[first] == first; i++) {
-            if (c->alike[i] == first) {
-                least = v[i] < v[least] ? i : least;
-                most = v[i] > v[most] ? i : most;
-                count++;
-            }
+    int64_t *least = c->work; /* of every class, at its first party */
+    int64_t *most = c->work + c->n + 1;
+    for (int64_t i = 0; i < c->n; i++) {
+        const int64_t first = c->alike[i];
+        if (first == i) {
+            least[i] = most[i] = i;
+        } else if (v[i] < v[least[first]]) {
+            least[first] = i;
+        } else if (v[i] > v[most[first]] || most[first] == least[first]) {
+            /* Where all are equal too, a pair is named. */
+            most[first] = i;
         }
-        if (count > 1) {
-            /* All equal: another of the class, so that a pair is named. */
-            for (int64_t i = first + 1; most == least; i++) {
-                most = c->alike[i] == first ? i : most;
-            }
-            require(c, &worst, 1.0, least, most, v[least], v[most]);
+    }
+    for (int64_t i = 0; i < c->n; i++) {
+        if (c->alike[i] == i && most[i] != least[i]) {
+            require(c, &worst, 1.0, least[i], most[i], v[least[i]], v[most[i]]);
         }
     }
     return worst;
-}
-
-/* Whether the rewards owe party i more than party j. Beyond enumeration by what is known of both:
- * dominance in every coalition implies φ_i > φ_j and v({i}) ≥ v({j}). */
-static bool is_owed_more(const certificate *c, int64_t i, int64_t j)
-{
-    if (c->above != NULL) {
-        return c->above[i * c->n + j];
-    }
-    return c->shapley->tie[i] > c->shapley->tie[j] && c->values->single[i] >= c->values->single[j];
 }
 
 /* Leave-one-out looks at one coalition alone: there, dominance does not imply a larger φ. */
@@ -178,22 +171,81 @@ static bool sees_all_coalitions(const certificate *c)
     return c->shapley->semivalue.kind != CGM_SEMIVALUE_LEAVE_ONE_OUT;
 }
 
-static finding check_strict_desirability(const certificate *c, const double *v)
+static finding check_enumerated(const certificate *c, const double *v)
 {
     finding worst = nothing;
-    if (c->above == NULL && !sees_all_coalitions(c)) {
-        worst.gap = 0.0;
-        worst.violated = true;
-        return worst;
-    }
     for (int64_t i = 0; i < c->n; i++) {
         for (int64_t j = 0; j < c->n; j++) {
-            if (i != j && is_owed_more(c, i, j)) {
+            if (c->above[i * c->n + j]) {
                 require_more(&worst, i, j, v[i], v[j]);
             }
         }
     }
     return worst;
+}
+
+/* A party more in a binary indexed tree (Fenwick) by single_rank, whose nodes keep the party of
+ * largest v; tree [n + 1], −1: none. */
+static void insert_party(const certificate *c, const double *v, int64_t *tree, int64_t j)
+{
+    for (int64_t k = c->single_rank[j]; k <= c->n; k += k & -k) {
+        if (tree[k] < 0 || v[j] > v[tree[k]]) {
+            tree[k] = j;
+        }
+    }
+}
+
+/* The inserted party of largest v with v({j}) ≤ v({i}), or −1. */
+static int64_t find_party(const certificate *c, const double *v, const int64_t *tree, int64_t i)
+{
+    int64_t best = -1;
+    for (int64_t k = c->single_rank[i]; k > 0; k -= k & -k) {
+        if (tree[k] >= 0 && (best < 0 || v[tree[k]] > v[best])) {
+            best = tree[k];
+        }
+    }
+    return best;
+}
+
+/* Beyond enumeration the rewards owe a party more by what is known of both: dominance in every
+ * coalition implies φ_i > φ_j and v({i}) ≥ v({j}). Every party against the best off of those that
+ * it is owed more than: O(N log N), where pair by pair the rows of 10,000 parties take seconds. */
+static finding check_sufficient(const certificate *c, const double *v)
+{
+    finding worst = nothing;
+    int64_t *tree = c->work;
+    const int64_t *tie = c->shapley->tie;
+    for (int64_t k = 0; k <= c->n; k++) {
+        tree[k] = -1;
+    }
+    for (int64_t first = 0; first < c->n;) {
+        int64_t end = first;
+        for (; end < c->n && tie[c->by_tie[end]] == tie[c->by_tie[first]]; end++) {
+            const int64_t i = c->by_tie[end];
+            const int64_t j = find_party(c, v, tree, i);
+            if (j >= 0) {
+                require_more(&worst, i, j, v[i], v[j]);
+            }
+        }
+        for (; first < end; first++) {
+            insert_party(c, v, tree, c->by_tie[first]);
+        }
+    }
+    return worst;
+}
+
+static finding check_strict_desirability(const certificate *c, const double *v)
+{
+    if (c->above != NULL) {
+        return check_enumerated(c, v);
+    }
+    if (!sees_all_coalitions(c)) {
+        finding unknown = nothing;
+        unknown.gap = 0.0;
+        unknown.violated = true;
+        return unknown;
+    }
+    return check_sufficient(c, v);
 }
 
 /* It compares this game with one in which a party contributes more: r grows with α when ρ > 0. */
@@ -324,38 +376,6 @@ static void fill_row(const certificate *c, cgm_incentive k, cgm_incentives *ince
 
 /* ---- what follows from the game alone ---- */
 
-static bool are_close(double a, double b)
-{
-    return fabs(a - b) <= CGM_ALIKE * fmax(fabs(a), fabs(b));
-}
-
-/* Equal size, t, S_ii, and equal S_ik for every third party: no coalition tells them apart. */
-static bool are_alike(const cgm_kernel_sums *sums, int64_t i, int64_t j)
-{
-    const int64_t n = sums->n_parties;
-    const double *row_i = sums->party_sums + i * n;
-    const double *row_j = sums->party_sums + j * n;
-    bool alike = sums->party_points[i] == sums->party_points[j] &&
-                 are_close(sums->reference_sums[i], sums->reference_sums[j]) &&
-                 are_close(row_i[i], row_j[j]);
-    for (int64_t k = 0; k < n && alike; k++) {
-        alike = k == i || k == j || are_close(row_i[k], row_j[k]);
-    }
-    return alike;
-}
-
-static void fill_alike(certificate *c)
-{
-    for (int64_t i = 0; i < c->n; i++) {
-        c->alike[i] = i;
-        for (int64_t first = 0; first < i && c->alike[i] == i; first++) {
-            if (c->alike[first] == first && are_alike(c->sums, first, i)) {
-                c->alike[i] = first;
-            }
-        }
-    }
-}
-
 /* v(Q ∪ i) ≥ v(Q ∪ j), up to rounding, for every Q without both, and clearly more for one. */
 static bool is_strictly_above(const double *coalitions, int64_t n, int64_t i, int64_t j)
 {
@@ -386,24 +406,76 @@ static void fill_above(certificate *c)
     }
 }
 
+typedef struct ranked_party {
+    double value;
+    int64_t party;
+} ranked_party;
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const ranked_party *a = left;
+    const ranked_party *b = right;
+    if (a->value != b->value) {
+        return a->value < b->value ? -1 : 1;
+    }
+    return (a->party > b->party) - (a->party < b->party);
+}
+
+/* by_tie and single_rank. ranked [n] is work space. */
+static void fill_ranks(certificate *c, ranked_party *ranked)
+{
+    for (int64_t i = 0; i < c->n; i++) {
+        ranked[i] = (ranked_party){(double)c->shapley->tie[i], i};
+    }
+    qsort(ranked, (size_t)c->n, sizeof *ranked, compare_ranked);
+    for (int64_t k = 0; k < c->n; k++) {
+        c->by_tie[k] = ranked[k].party;
+    }
+    for (int64_t i = 0; i < c->n; i++) {
+        ranked[i] = (ranked_party){c->values->single[i], i};
+    }
+    qsort(ranked, (size_t)c->n, sizeof *ranked, compare_ranked);
+    int64_t rank = 0;
+    for (int64_t k = 0; k < c->n; k++) {
+        rank += k == 0 || ranked[k].value > ranked[k - 1].value;
+        c->single_rank[ranked[k].party] = rank;
+    }
+}
+
+/* What strict desirability is judged by. */
+static cgm_status compare_parties(cgm_comm *comm, certificate *c)
+{
+    if (c->n <= CGM_ENUMERATE_MAX) {
+        c->above = cgm_alloc(comm, c->n * c->n, sizeof *c->above);
+        if (c->above == NULL) {
+            return CGM_ERR_MEMORY;
+        }
+        fill_above(c);
+        return CGM_OK;
+    }
+    ranked_party *ranked = cgm_alloc(comm, c->n, sizeof *ranked);
+    c->by_tie = cgm_alloc(comm, c->n, sizeof *c->by_tie);
+    c->single_rank = cgm_alloc(comm, c->n, sizeof *c->single_rank);
+    const bool refused = ranked == NULL || c->by_tie == NULL || c->single_rank == NULL;
+    if (!refused) {
+        fill_ranks(c, ranked);
+    }
+    free(ranked);
+    return refused ? CGM_ERR_MEMORY : CGM_OK;
+}
+
+/* Rank 0: all rows, from alike on. */
 static cgm_status certify_root(cgm_comm *comm, certificate *c, cgm_incentives *incentives)
 {
-    const bool enumerated = c->n <= CGM_ENUMERATE_MAX;
-    c->alike = cgm_alloc(comm, c->n, sizeof *c->alike);
-    c->above = enumerated ? cgm_alloc(comm, c->n * c->n, sizeof *c->above) : NULL;
-    cgm_status status = CGM_ERR_MEMORY;
-    if (c->alike != NULL && (!enumerated || c->above != NULL)) {
-        status = CGM_OK;
-        fill_alike(c);
-        if (enumerated) {
-            fill_above(c);
-        }
-        for (int k = 0; k < CGM_N_INCENTIVES; k++) {
-            fill_row(c, (cgm_incentive)k, incentives);
-        }
+    c->work = cgm_alloc(comm, 2 * (c->n + 1), sizeof *c->work);
+    const cgm_status status = c->work == NULL ? CGM_ERR_MEMORY : compare_parties(comm, c);
+    for (int k = 0; k < CGM_N_INCENTIVES && status == CGM_OK; k++) {
+        fill_row(c, (cgm_incentive)k, incentives);
     }
-    free(c->alike);
     free(c->above);
+    free(c->by_tie);
+    free(c->single_rank);
+    free(c->work);
     return status;
 }
 
@@ -417,11 +489,18 @@ cgm_status cgm_incentives_certify(cgm_comm *comm, char *const *names, const cgm_
                      .shapley = shapley,
                      .reward = reward,
                      .n = sums->n_parties};
-    cgm_status status =
-        cgm_agree(comm, comm->rank == 0 ? certify_root(comm, &c, incentives) : CGM_OK);
+    c.alike = cgm_alloc(comm, c.n, sizeof *c.alike);
+    cgm_status status = cgm_agree(comm, c.alike == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        status = cgm_alike_find(comm, sums, c.alike);
+    }
+    if (status == CGM_OK) {
+        status = cgm_agree(comm, comm->rank == 0 ? certify_root(comm, &c, incentives) : CGM_OK);
+    }
     if (status == CGM_OK) {
         cgm_comm_broadcast(comm, incentives->rows, sizeof incentives->rows, 0);
     }
+    free(c.alike);
     return status;
 }
 
@@ -440,7 +519,7 @@ cgm_status cgm_incentives_gather(cgm_comm *comm, const cgm_shard *shard,
     for (int64_t s = 0; s < sampling->n_sets; s++) {
         const cgm_reward_set *set = &sampling->sets[s];
         for (int64_t i = 0; i < n; i++) {
-            /* The rank that drew a reward has its last value: the maximum over ranks is that. */
+            /* The rank that keeps a reward has its last value: the maximum over ranks is that. */
             const int64_t last = set->offsets[i + 1] - 1;
             double *value = &incentives->realised[s * n + i];
             *value = i < first || i >= end     ? -INFINITY

@@ -20,57 +20,62 @@ enum { TOP_DOUBLINGS = 10, BRACKET_EVALUATIONS = 60 };
  * the kernel and its slope; each has S_ii and t_i of every party. */
 typedef struct own_sums {
     const cgm_kernel *kernel;
+    void (*add)(cgm_accumulator *sum, double term); /* by threads, or by one */
     int64_t n_parties;
     int n_series;
     cgm_accumulator *party;     /* [n_series][n_parties] S_ii */
     cgm_accumulator *reference; /* [n_series][n_parties] t_i */
 } own_sums;
 
-static void add_series(own_sums *sums, const cgm_block *a, const cgm_block *b, const double *terms)
+/* Adds the columns of series s, segment by segment: what a party's sum gets does not depend on what
+ * else is in the block. */
+static void add_series(own_sums *sums, const cgm_tile *tile, int s, const double *columns)
 {
     const int64_t n = sums->n_parties;
-    for (int s = 0; s < sums->n_series; s++) {
-        cgm_accumulator *party = sums->party + s * n;
-        cgm_accumulator *reference = sums->reference + s * n;
-        if (a->owner == b->owner) {
-            double term = a == b ? terms[s] : 2.0 * terms[s];
-            cgm_accumulator_add(&party[a->owner], term);
-            cgm_accumulator_add(&reference[a->owner], term);
-            continue;
+    const int64_t owner = tile->row_segment->owner;
+    cgm_accumulator *party = sums->party + s * n;
+    cgm_accumulator *reference = sums->reference + s * n;
+    for (int64_t k = tile->first_segment; k < tile->columns->n_segments; k++) {
+        const cgm_segment *segment = &tile->columns->segments[k];
+        double term = 0.0;
+        for (int64_t c = segment->begin; c < segment->begin + segment->n_points; c++) {
+            term += columns[c];
         }
-        if (a->owner < n) {
-            cgm_accumulator_add(&reference[a->owner], terms[s]);
+        if (segment->owner == owner) {
+            term = segment == tile->row_segment ? term : 2.0 * term;
+            sums->add(&party[owner], term);
+        } else if (segment->owner < n) {
+            sums->add(&reference[segment->owner], term);
         }
-        if (b->owner < n) {
-            cgm_accumulator_add(&reference[b->owner], terms[s]);
-        }
+        sums->add(&reference[owner], term);
     }
 }
 
-static void add_slope_pair(void *state, const cgm_block *a, int home_a, const cgm_block *b,
-                           int home_b)
+static void add_slope_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeting)
 {
-    (void)home_a, (void)home_b;
+    (void)meeting;
     own_sums *sums = state;
-    double terms[2];
-    terms[0] = cgm_kernel_slope(sums->kernel, a, b, &terms[1]);
-    add_series(sums, a, b, terms);
+    double columns[CGM_BLOCK_POINTS];
+    double slopes[CGM_BLOCK_POINTS];
+    cgm_kernel_slopes(sums->kernel, tile, columns, slopes);
+    add_series(sums, tile, 0, columns);
+    add_series(sums, tile, 1, slopes);
 }
 
-static void add_ladder_pair(void *state, const cgm_block *a, int home_a, const cgm_block *b,
-                            int home_b)
+static void add_ladder_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeting)
 {
-    (void)home_a, (void)home_b;
+    (void)meeting;
     own_sums *sums = state;
-    double terms[CGM_LADDER_RUNGS];
-    cgm_kernel_ladder(sums->kernel, a, b, sums->n_series, terms);
-    add_series(sums, a, b, terms);
+    double columns[CGM_LADDER_RUNGS * CGM_BLOCK_POINTS];
+    cgm_kernel_ladder(sums->kernel, tile, sums->n_series, columns);
+    for (int s = 0; s < sums->n_series; s++) {
+        add_series(sums, tile, s, columns + (int64_t)s * CGM_BLOCK_POINTS);
+    }
 }
 
 /* The search for the lengthscale and what its passes need. */
 typedef struct lengthscale_search {
     cgm_comm *comm;
-    const cgm_layout *layout;
     const cgm_shard *shard;
     const cgm_candidates *candidates;
     cgm_kernel kernel;
@@ -81,8 +86,13 @@ typedef struct lengthscale_search {
 static cgm_status run_pass(lengthscale_search *search, int n_series, bool ladder, double *values)
 {
     cgm_comm *comm = search->comm;
-    const int64_t n = search->layout->n_parties;
-    own_sums sums = {.kernel = &search->kernel, .n_parties = n, .n_series = n_series};
+    const int64_t n = search->shard->n_parties;
+    own_sums sums = {
+        .kernel = &search->kernel,
+        .add = comm->threads > 1 ? cgm_accumulator_add_shared : cgm_accumulator_add,
+        .n_parties = n,
+        .n_series = n_series,
+    };
     sums.party = cgm_alloc(comm, 2 * n_series * n, sizeof(cgm_accumulator));
     cgm_status status = cgm_agree(comm, sums.party == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status != CGM_OK) {
@@ -91,16 +101,15 @@ static cgm_status run_pass(lengthscale_search *search, int n_series, bool ladder
     }
     sums.reference = sums.party + n_series * n;
     const cgm_pair_visitor visitor = {.state = &sums,
-                                      .pair = ladder ? add_ladder_pair : add_slope_pair,
+                                      .tile = ladder ? add_ladder_tile : add_slope_tile,
                                       .skip_pool_pairs = true,
                                       .label = "lengthscale"};
-    status = cgm_pairs_visit(comm, search->layout, search->shard, search->candidates,
-                             &search->kernel, &visitor);
+    status = cgm_pairs_visit(comm, search->shard, search->candidates, &search->kernel, &visitor);
     if (status == CGM_OK) {
         cgm_accumulator_reduce(comm, sums.party, 2 * n_series * n);
         const double n_reference = (double)(search->shard->n_points + search->candidates->n_points);
         for (int64_t k = 0; k < n_series * n; k++) {
-            const double m = (double)search->layout->party_points[k % n];
+            const double m = (double)search->shard->party_points[k % n];
             values[k] = 2.0 * cgm_accumulator_value(&sums.reference[k]) / (n_reference * m) -
                         cgm_accumulator_value(&sums.party[k]) / (m * m);
         }
@@ -131,7 +140,7 @@ static cgm_status evaluate_end(lengthscale_search *search, double lengthscale, b
     search->kernel.lengthscale = lengthscale;
     end->lengthscale = lengthscale;
     cgm_status status = run_pass(search, 2, false, end->values);
-    *valid = status == CGM_OK && smallest(end->values, search->layout->n_parties) >= 0.0;
+    *valid = status == CGM_OK && smallest(end->values, search->shard->n_parties) >= 0.0;
     return status;
 }
 
@@ -145,7 +154,7 @@ static double rung_of(double top, int64_t rung)
 static cgm_status walk_down(lengthscale_search *search, double top, double floor, int64_t first,
                             int64_t *violating)
 {
-    const int64_t n = search->layout->n_parties;
+    const int64_t n = search->shard->n_parties;
     double *values = cgm_alloc(search->comm, CGM_LADDER_RUNGS * n, sizeof(double));
     cgm_status status = cgm_agree(search->comm, values == NULL ? CGM_ERR_MEMORY : CGM_OK);
     int64_t rung = first;
@@ -206,7 +215,7 @@ static double next_lengthscale(const bracket_end *low, const bracket_end *high, 
 /* Shrink the bracket until its valid end is the result: it fails 2·CGM_LENGTHSCALE_PROBE below. */
 static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, bracket_end *high)
 {
-    const int64_t n = search->layout->n_parties;
+    const int64_t n = search->shard->n_parties;
     bracket_end middle = {0.0, cgm_alloc(search->comm, 2 * n, sizeof(double))};
     cgm_status status = cgm_agree(search->comm, middle.values == NULL ? CGM_ERR_MEMORY : CGM_OK);
     double width_before = INFINITY;
@@ -236,7 +245,7 @@ static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, br
 static cgm_status find_bracket(lengthscale_search *search, double deviation, bracket_end *low,
                                bracket_end *high, bool *always_valid)
 {
-    const double d = (double)search->layout->n_features;
+    const double d = (double)search->shard->n_features;
     const double floor = fmin(0.01, 1e-3 * deviation);
     double top = 16.0 * deviation * sqrt(d);
     int doublings = 0;
@@ -281,12 +290,12 @@ static cgm_status find_bracket(lengthscale_search *search, double deviation, bra
     return CGM_OK;
 }
 
-cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
-                                    const cgm_shard *shard, const cgm_candidates *candidates,
-                                    const cgm_kernel *kernel, double *values, double *slopes)
+cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_shard *shard,
+                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                    double *values, double *slopes)
 {
-    const int64_t n = layout->n_parties;
-    lengthscale_search search = {comm, layout, shard, candidates, *kernel, 0};
+    const int64_t n = shard->n_parties;
+    lengthscale_search search = {comm, shard, candidates, *kernel, 0};
     double *both = cgm_alloc(comm, 2 * n, sizeof(double));
     cgm_status status = cgm_agree(comm, both == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
@@ -301,13 +310,12 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
 }
 
 /* The smallest ℓ above which no party's own value is negative. */
-static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_layout *layout,
-                                     const cgm_shard *shard, const cgm_candidates *candidates,
-                                     double deviation, const cgm_kernel *kernel,
-                                     cgm_lengthscale *choice)
+static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_shard *shard,
+                                     const cgm_candidates *candidates, double deviation,
+                                     const cgm_kernel *kernel, cgm_lengthscale *choice)
 {
-    const int64_t n = layout->n_parties;
-    lengthscale_search search = {comm, layout, shard, candidates, *kernel, 0};
+    const int64_t n = shard->n_parties;
+    lengthscale_search search = {comm, shard, candidates, *kernel, 0};
     bracket_end low = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
     bracket_end high = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
     bool refused = low.values == NULL || high.values == NULL;
@@ -357,7 +365,7 @@ static cgm_status take_given(cgm_comm *comm, const double *given, int64_t n_give
     return CGM_OK;
 }
 
-cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_shard *shard,
                                   const cgm_candidates *candidates, double deviation,
                                   cgm_lengthscale_rule rule, const double *given, int64_t n_given,
                                   uint64_t seed, cgm_kernel *kernel, cgm_lengthscale *choice)
@@ -368,10 +376,9 @@ cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, cons
         status = take_given(comm, given, n_given, kernel, choice);
     } else if (deviation > 0.0) {
         /* Where all points coincide every lengthscale gives the same kernel: 1 stands. */
-        status =
-            rule == CGM_LENGTHSCALE_MEDIAN
-                ? choose_median(comm, shard, seed, choice)
-                : choose_nonnegative(comm, layout, shard, candidates, deviation, kernel, choice);
+        status = rule == CGM_LENGTHSCALE_MEDIAN
+                     ? choose_median(comm, shard, seed, choice)
+                     : choose_nonnegative(comm, shard, candidates, deviation, kernel, choice);
     }
     kernel->lengthscale = choice->value;
     return status;

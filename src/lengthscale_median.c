@@ -55,10 +55,11 @@ static cgm_status find_last_ticket(cgm_comm *comm, const cgm_shard *shard, uint6
     bool refused = own == NULL || all == NULL;
     cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        for (int64_t k = 0; k < shard->n_local_parties; k++) {
-            const int64_t rows = shard->local_first[k + 1] - shard->local_first[k];
+        for (int64_t k = 0; k < shard->n_shares; k++) {
+            const int64_t rows = shard->share_first[k + 1] - shard->share_first[k];
             for (int64_t row = 0; row < rows; row++) {
-                own[mine++] = ticket_of(shard, seed, shard->first_party[comm->rank] + k, row);
+                own[mine++] =
+                    ticket_of(shard, seed, shard->share_party[k], shard->share_offset[k] + row);
             }
         }
         qsort(own, (size_t)mine, sizeof *own, compare_tickets);
@@ -78,15 +79,14 @@ static cgm_status find_last_ticket(cgm_comm *comm, const cgm_shard *shard, uint6
 }
 
 /* This rank's chosen points into chosen [n_chosen][n_features], or their number alone. */
-static int64_t choose_own(const cgm_comm *comm, const cgm_shard *shard, uint64_t seed,
-                          const ticket *last, double *chosen)
+static int64_t choose_own(const cgm_shard *shard, uint64_t seed, const ticket *last, double *chosen)
 {
     const int64_t d = shard->n_features;
     int64_t count = 0;
-    for (int64_t k = 0; k < shard->n_local_parties; k++) {
-        for (int64_t i = shard->local_first[k]; i < shard->local_first[k + 1]; i++) {
-            const ticket own = ticket_of(shard, seed, shard->first_party[comm->rank] + k,
-                                         i - shard->local_first[k]);
+    for (int64_t k = 0; k < shard->n_shares; k++) {
+        for (int64_t i = shard->share_first[k]; i < shard->share_first[k + 1]; i++) {
+            const ticket own = ticket_of(shard, seed, shard->share_party[k],
+                                         shard->share_offset[k] + i - shard->share_first[k]);
             if (compare_tickets(&own, last) <= 0) {
                 if (chosen != NULL) {
                     memcpy(chosen + count * d, shard->points + i * d, (size_t)d * sizeof *chosen);
@@ -117,12 +117,12 @@ static cgm_status draw_sample(cgm_comm *comm, const cgm_shard *shard, uint64_t s
     bool refused = offset == NULL || drawn->points == NULL;
     status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        offset[comm->rank + 1] = choose_own(comm, shard, seed, &last, NULL);
+        offset[comm->rank + 1] = choose_own(shard, seed, &last, NULL);
         cgm_comm_sum(comm, offset, comm->size + 1);
         for (int r = 0; r < comm->size; r++) {
             offset[r + 1] += offset[r];
         }
-        choose_own(comm, shard, seed, &last, drawn->points + offset[comm->rank] * d);
+        choose_own(shard, seed, &last, drawn->points + offset[comm->rank] * d);
         cgm_comm_all_gather(comm, drawn->points, offset, (size_t)d * sizeof(double));
     }
     free(offset);

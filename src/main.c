@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgm/check.h"
 #include "cgm/config.h"
-#include "cgm/cost.h"
 #include "cgm/dense.h"
 #include "cgm/diff.h"
 #include "cgm/import.h"
@@ -45,7 +45,7 @@ static cgm_status check(cgm_comm *comm, int n_arguments, char **arguments)
     cgm_config config;
     cgm_status status = cgm_config_load(comm, n_arguments, arguments, &config);
     if (status == CGM_OK) {
-        status = cgm_cost_check(comm, &config);
+        status = cgm_check(comm, &config);
         cgm_config_destroy(&config);
     }
     return status;

@@ -5,6 +5,9 @@
 #ifndef CGM_NEWFILE_H
 #define CGM_NEWFILE_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "cgm/h5.h"
 
 /** Writes the content of a file that was just created. Local. */
@@ -23,6 +26,33 @@ cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *optio
  */
 cgm_status cgm_newfile_write(cgm_comm *comm, const char *path, const char *option,
                              cgm_newfile_content content, void *state);
+
+/** A file that all ranks write together. The same on every rank. */
+typedef struct cgm_newfile {
+    const char *path;   /**< final name */
+    const char *option; /**< what chooses it, for messages */
+    bool replace;       /**< an existing file gives way */
+    mode_t mode;        /**< permissions, less the umask */
+    int64_t bytes;      /**< more than the file will take */
+    /**
+     * Write the content.  Collective.
+     * @param[out] checksum  what cgm_result_checksum has to find in the file, the sum over all
+     *                       ranks
+     * @return the same code on every rank
+     */
+    cgm_status (*write)(cgm_h5_file *file, void *state, uint64_t *checksum);
+    void *state; /**< for write */
+} cgm_newfile;
+
+/**
+ * Write an HDF5 file by all ranks under a temporary name beside path that no other job takes, read
+ * it back, and rename it.  Collective.
+ * The space is taken beforehand, because a write that fails on one rank would leave the others
+ * waiting inside MPI-IO, or pass unnoticed.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_OUTPUT, CGM_ERR_MEMORY, or what write
+ * returned.  On error no file is left, neither under the final name nor under the temporary one.
+ */
+cgm_status cgm_newfile_write_together(cgm_comm *comm, const cgm_newfile *file);
 
 /**
  * As rename, but an existing file is not replaced.  Local.

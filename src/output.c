@@ -1,12 +1,8 @@
 #include "cgm/output.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cgm/h5.h"
 #include "cgm/provenance.h"
@@ -46,16 +42,6 @@ static void put_array(writer *to, const char *path, cgm_h5_type type, int64_t co
                       const void *data)
 {
     put_rows(to, path, type, 1, &count, 0, to->comm->rank == 0 ? count : 0, data);
-}
-
-/* A large array of doubles that every rank holds: each writes a slice. */
-static void put_sliced(writer *to, const char *path, int rank, const int64_t *dims,
-                       const double *data)
-{
-    const int64_t columns = rank > 1 ? dims[1] : 1;
-    const int64_t first = dims[0] * to->comm->rank / to->comm->size;
-    const int64_t end = dims[0] * (to->comm->rank + 1) / to->comm->size;
-    put_rows(to, path, CGM_H5_DOUBLE, rank, dims, first, end - first, data + first * columns);
 }
 
 static void put_texts(writer *to, const char *path, int64_t count, char *const *texts)
@@ -168,13 +154,14 @@ static void put_root(writer *to)
                   optimal ? "complete" : cgm_reward_status_name(run->reward.status));
 
     const int64_t size = to->comm->size;
-    const int64_t threads = 1;
+    const int64_t threads = to->comm->threads;
     put_attribute(to, "/", "program", CGM_H5_TEXT, "cgm");
     put_attribute(to, "/", "version", CGM_H5_TEXT, cgm_version());
     put_attribute(to, "/", "git", CGM_H5_TEXT, cgm_git_revision());
     put_attribute(to, "/", "mpi_size", CGM_H5_INT64, &size);
     put_attribute(to, "/", "threads", CGM_H5_INT64, &threads);
-    put_attribute(to, "/", "instruction_set", CGM_H5_TEXT, "portable");
+    put_attribute(to, "/", "instruction_set", CGM_H5_TEXT,
+                  cgm_instruction_set_name(run->kernel.instruction_set));
     put_attribute(to, "/", "input_checksum", CGM_H5_UINT64, &run->input_checksum);
     put_record(to, "command", run->command);
     put_record(to, "started", run->started);
@@ -234,11 +221,16 @@ static void put_sums(writer *to)
 {
     const cgm_kernel_sums *sums = &to->run->sums;
     const int64_t square[2] = {sums->n_parties, sums->n_parties};
-    put_sliced(to, "/sums/party_sums", 2, square, sums->party_sums);
+    const int64_t first_row = sums->first_row[to->comm->rank];
+    put_rows(to, "/sums/party_sums", CGM_H5_DOUBLE, 2, square, first_row,
+             sums->first_row[to->comm->rank + 1] - first_row, sums->party_sums);
     put_array(to, "/sums/reference_sums", CGM_H5_DOUBLE, sums->n_parties, sums->reference_sums);
     put_array(to, "/sums/party_candidate_sums", CGM_H5_DOUBLE, sums->n_parties,
               sums->party_candidate_sums);
-    put_sliced(to, "/sums/candidate_sums", 1, &sums->n_candidates, sums->candidate_sums);
+    /* Whether a rank can read all of u or its slice alone, the slice is what it writes. */
+    const int64_t *slice = to->run->candidates.first + to->comm->rank;
+    put_rows(to, "/sums/candidate_sums", CGM_H5_DOUBLE, 1, &sums->n_candidates, slice[0],
+             slice[1] - slice[0], sums->candidate_sums + (slice[0] - sums->held_first));
     put_attribute(to, "/sums", "candidate_sum", CGM_H5_DOUBLE, &sums->candidate_sum);
     put_attribute(to, "/sums", "n_reference", CGM_H5_INT64, &sums->n_reference);
 }
@@ -319,7 +311,7 @@ static const char *set_path(const cgm_reward_set *set, const char *name, char pa
     return path;
 }
 
-/* The rewards of this rank's parties: points and labels are looked up in the pool. */
+/* The rewards of the parties that this rank keeps: points and labels are looked up in the pool. */
 static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, int64_t n_rows)
 {
     const cgm_candidates *pool = &to->run->candidates;
@@ -330,12 +322,9 @@ static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, in
     double *points = cgm_alloc(to->comm, n_rows, row_bytes);
     int64_t *labels = cgm_alloc(to->comm, n_rows, sizeof *labels);
     if (have_all(to, points != NULL && labels != NULL)) {
-        for (int64_t k = 0; k < n_rows; k++) {
-            const int64_t row = set->indices[k];
-            memcpy(points + k * pool->n_features, pool->original + row * pool->n_features,
-                   row_bytes);
-            labels[k] = pool->has_labels ? pool->labels[row] : 0;
-        }
+        cgm_status status = cgm_sampling_points(to->comm, pool, set->indices, n_rows, points,
+                                                pool->has_labels ? labels : NULL);
+        to->status = to->status != CGM_OK ? to->status : status;
         put_rows(to, set_path(set, "data", path), CGM_H5_DOUBLE, 2, dims, first, n_rows, points);
         if (pool->has_labels) {
             put_rows(to, set_path(set, "labels", path), CGM_H5_INT64, 1, dims, first, n_rows,
@@ -368,6 +357,49 @@ static void put_sampling(writer *to)
     }
 }
 
+/* One number of every stage and rank, [stages][ranks]. mine [stages] */
+static void put_by_rank(writer *to, const char *path, cgm_h5_type type, const void *mine)
+{
+    cgm_comm *comm = to->comm;
+    const int64_t stages = to->run->timer.n_stages;
+    const int64_t dims[2] = {stages, comm->size};
+    const int64_t room = comm->rank == 0 ? stages * comm->size : 0;
+    uint64_t *by_rank = cgm_alloc(comm, room, sizeof *by_rank);
+    uint64_t *by_stage = cgm_alloc(comm, room, sizeof *by_stage);
+    if (have_all(to, by_rank != NULL && by_stage != NULL)) {
+        cgm_comm_gather(comm, mine, by_rank, (size_t)stages * sizeof *by_rank, 0);
+        for (int64_t k = 0; k < room; k++) {
+            by_stage[k] = by_rank[k % comm->size * stages + k / comm->size];
+        }
+        put_rows(to, path, type, 2, dims, 0, comm->rank == 0 ? stages : 0, by_stage);
+    }
+    free(by_rank);
+    free(by_stage);
+}
+
+static void put_rank_timings(writer *to)
+{
+    const cgm_timer *timer = &to->run->timer;
+    double seconds[CGM_TIMER_STAGES];
+    double waiting[CGM_TIMER_STAGES];
+    int64_t work[4][CGM_TIMER_STAGES];
+    for (int64_t k = 0; k < timer->n_stages; k++) {
+        const cgm_stage_time *stage = &timer->stages[k];
+        seconds[k] = stage->seconds;
+        waiting[k] = 1e-9 * (double)stage->work.waiting;
+        work[0][k] = stage->work.kernel_evaluations;
+        work[1][k] = stage->work.bytes_sent;
+        work[2][k] = stage->work.bytes_received;
+        work[3][k] = stage->peak_memory;
+    }
+    put_by_rank(to, "/timings/rank_seconds", CGM_H5_DOUBLE, seconds);
+    put_by_rank(to, "/timings/rank_waiting", CGM_H5_DOUBLE, waiting);
+    put_by_rank(to, "/timings/rank_kernel_evaluations", CGM_H5_INT64, work[0]);
+    put_by_rank(to, "/timings/rank_bytes_sent", CGM_H5_INT64, work[1]);
+    put_by_rank(to, "/timings/rank_bytes_received", CGM_H5_INT64, work[2]);
+    put_by_rank(to, "/timings/rank_peak_memory", CGM_H5_INT64, work[3]);
+}
+
 static void put_timings(writer *to)
 {
     const cgm_timer *timer = &to->run->timer;
@@ -396,6 +428,7 @@ static void put_timings(writer *to)
     put_array(to, "/timings/bytes_sent", CGM_H5_INT64, count, work[2]);
     put_array(to, "/timings/bytes_received", CGM_H5_INT64, count, work[3]);
     put_array(to, "/timings/peak_memory", CGM_H5_INT64, count, work[4]);
+    put_rank_timings(to);
 }
 
 /* Last: what is only known when all else is written. */
@@ -431,6 +464,7 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
         const int64_t n_rows = run->sampling.sets[s].offsets[n_parties];
         words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
     }
+    words += (int64_t)CGM_TIMER_STAGES * (5 * comm->size + 16);
     int64_t texts = (int64_t)strlen(run->command) + comm->size * (int64_t)sizeof comm->host;
     texts += bound_texts(run->warnings.count, run->warnings.text);
     texts += run->reward.lost != NULL ? bound_texts(n_parties, run->reward.lost) : 0;
@@ -438,153 +472,31 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
     return (int64_t)sizeof(double) * words + texts + (1 << 18);
 }
 
-/* Takes the space on the disk before ranks write together: a write that fails on one of them would
- * leave the others waiting inside MPI-IO, or pass unnoticed. */
-static cgm_status reserve_space(cgm_comm *comm, const char *path, int64_t bytes)
-{
-    /* A limit on the size of files shall be an error like any other, not the end of the process. */
-    signal(SIGXFSZ, SIG_IGN);
-    int file = open(path, O_RDWR | O_CLOEXEC);
-    int code = file < 0 ? errno : posix_fallocate(file, 0, bytes);
-    if (code == EOPNOTSUPP) {
-        code = 0; /* then reading back has to find out */
-    }
-    if (code == 0 && fsync(file) != 0) {
-        code = errno;
-    }
-    if (file >= 0) {
-        close(file);
-    }
-    return code == 0 ? CGM_OK
-                     : cgm_fail(comm, CGM_ERR_OUTPUT,
-                                "file '%s' needs up to %lld bytes on the disk: %s; free some or "
-                                "choose another output.file",
-                                path, (long long)bytes, strerror(code));
-}
-
-static cgm_status write_file(cgm_comm *comm, const cgm_run *run, const char *path,
-                             uint64_t *checksum)
+/* The content of the file. */
+static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
         put_root,    put_warnings, put_parties,    put_features, put_kernel,  put_sums, put_values,
         put_shapley, put_reward,   put_incentives, put_sampling, put_timings, put_end,
     };
-    writer to = {.comm = comm, .run = run};
-    to.status = cgm_h5_create(comm, path, true, &to.file);
-    if (to.status == CGM_OK) {
-        bool first = comm->rank == 0;
-        to.status =
-            cgm_agree(comm, first ? reserve_space(comm, path, bound_bytes(comm, run)) : CGM_OK);
-    }
+    writer to = {.comm = file->comm, .run = state, .file = *file};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.status == CGM_OK; k++) {
         parts[k](&to);
     }
     *checksum = to.checksum;
-    cgm_status closed = cgm_h5_finish(&to.file);
-    return to.status != CGM_OK ? to.status : closed;
-}
-
-/* ---- from the temporary name to the final one, on rank 0 ---- */
-
-static cgm_status claim_name(cgm_comm *comm, const char *path)
-{
-    int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0640);
-    if (file < 0) {
-        return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be created: %s", path,
-                        strerror(errno));
-    }
-    close(file);
-    return CGM_OK;
-}
-
-static int synchronise(const char *path)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return -1;
-    }
-    int code = fsync(file);
-    close(file);
-    return code;
-}
-
-/* An MPI library may drop the error of a write on a full disk: only what reads back is written. */
-static cgm_status read_back(cgm_comm *comm, const char *path, uint64_t checksum)
-{
-    cgm_comm probe = *comm;
-    cgm_h5_file file;
-    uint64_t found = 0;
-    cgm_status status = cgm_h5_open(&probe, path, &file);
-    if (status == CGM_OK) {
-        status = cgm_result_checksum(&file, &found);
-    }
-    cgm_h5_close(&file);
-    if (status == CGM_OK && found == checksum) {
-        return CGM_OK;
-    }
-    return cgm_fail(comm, CGM_ERR_OUTPUT,
-                    "file '%s' does not read back as it was written; is there room and quota on "
-                    "the file system? %s",
-                    path, status != CGM_OK ? probe.error.message : "");
-}
-
-static cgm_status publish(cgm_comm *comm, const cgm_config *config, const char *temporary,
-                          uint64_t checksum)
-{
-    const char *target = config->output_file;
-    if (synchronise(temporary) != 0) {
-        return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be written to the disk: %s",
-                        temporary, strerror(errno));
-    }
-    cgm_status status = read_back(comm, temporary, checksum);
-    if (status != CGM_OK) {
-        return status;
-    }
-    int code = config->output_overwrite ? rename(temporary, target)
-                                        : cgm_newfile_rename(temporary, target);
-    if (code != 0) {
-        return cgm_fail(comm, CGM_ERR_OUTPUT,
-                        "file '%s' cannot be put in place: %s; choose another output.file", target,
-                        strerror(errno));
-    }
-    return CGM_OK;
-}
-
-/* Writes the file under its temporary name, which exists already, and moves it to the final one. */
-static cgm_status write_and_publish(cgm_comm *comm, const cgm_run *run, const char *temporary)
-{
-    uint64_t checksum = 0;
-    bool first = comm->rank == 0;
-    cgm_status status = write_file(comm, run, temporary, &checksum);
-    if (status == CGM_OK) {
-        status = cgm_agree(comm, first ? publish(comm, run->config, temporary, checksum) : CGM_OK);
-    }
-    if (status != CGM_OK && first) {
-        unlink(temporary);
-    }
-    return status;
+    return to.status;
 }
 
 cgm_status cgm_output_write(cgm_comm *comm, const cgm_run *run)
 {
-    /* Rank 0's host and process make the name, so that no other run takes the same one. */
-    struct {
-        char host[sizeof comm->host];
-        int64_t process;
-    } owner = {.process = getpid()};
-    memcpy(owner.host, comm->host, sizeof owner.host);
-    cgm_comm_broadcast(comm, &owner, sizeof owner, 0);
-    const size_t bytes = strlen(run->config->output_file) + sizeof owner.host + 32;
-    char *temporary = cgm_alloc(comm, (int64_t)bytes, 1);
-    cgm_status status = cgm_agree(comm, temporary != NULL ? CGM_OK : CGM_ERR_MEMORY);
-    if (status == CGM_OK) {
-        snprintf(temporary, bytes, "%s.tmp-%s-%lld", run->config->output_file, owner.host,
-                 (long long)owner.process);
-        status = cgm_agree(comm, comm->rank == 0 ? claim_name(comm, temporary) : CGM_OK);
-    }
-    if (status == CGM_OK) {
-        status = write_and_publish(comm, run, temporary);
-    }
-    free(temporary);
-    return status;
+    const cgm_newfile file = {
+        .path = run->config->output_file,
+        .option = "output.file",
+        .replace = run->config->output_overwrite,
+        .mode = 0640,
+        .bytes = bound_bytes(comm, run),
+        .write = write_content,
+        .state = (void *)run,
+    };
+    return cgm_newfile_write_together(comm, &file);
 }

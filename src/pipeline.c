@@ -31,11 +31,8 @@ cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
         config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
     cgm_status status = cgm_shard_read(comm, config->input_parties, &run->shard);
     if (status == CGM_OK) {
-        status = cgm_candidates_read(comm, pool, run->shard.n_features, &run->candidates);
-    }
-    if (status == CGM_OK) {
         status =
-            cgm_agree(comm, cgm_layout_create(comm, &run->shard, &run->candidates, &run->layout));
+            cgm_candidates_read(comm, pool, &run->shard, config->pool_placement, &run->candidates);
     }
     if (status == CGM_OK) {
         run->input_checksum = input_checksum_of(run);
@@ -55,31 +52,51 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
 
 static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_features_scale(comm, run->config->scaling, &run->layout, &run->shard,
-                              &run->candidates, &run->features);
+    return cgm_features_scale(comm, run->config->scaling, &run->shard, &run->candidates,
+                              &run->features);
+}
+
+/* The ranks take one instruction set, because its rounding is part of the results. */
+static cgm_status choose_instructions(cgm_comm *comm, cgm_instruction_choice choice,
+                                      cgm_instruction_set *chosen)
+{
+    const cgm_instruction_set own = cgm_instruction_set_best();
+    double least = (double)own;
+    cgm_comm_min(comm, &least, 1);
+    *chosen = choice == CGM_INSTRUCTIONS_AUTO ? (cgm_instruction_set)(int)least
+                                              : (cgm_instruction_set)choice;
+    if (*chosen > own) {
+        cgm_fail(comm, CGM_ERR_USAGE,
+                 "run.instruction_set = %s: the processor has nothing better than %s; use auto",
+                 cgm_instruction_set_name(*chosen), cgm_instruction_set_name(own));
+    }
+    return cgm_agree(comm, *chosen > own ? CGM_ERR_USAGE : CGM_OK);
 }
 
 static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
-    cgm_status status =
-        cgm_spread_measure(comm, &run->layout, &run->shard, &run->candidates, &run->spread);
+    cgm_instruction_set instructions;
+    cgm_status status = choose_instructions(comm, config->instruction_set, &instructions);
+    if (status == CGM_OK) {
+        status = cgm_spread_measure(comm, &run->shard, &run->candidates, &run->spread);
+    }
     if (status != CGM_OK) {
         return status;
     }
     run->kernel = (cgm_kernel){.type = config->kernel_type,
+                               .instruction_set = instructions,
                                .n_features = run->shard.n_features,
                                .centre = run->spread.centre};
-    return cgm_lengthscale_choose(comm, &run->layout, &run->shard, &run->candidates,
-                                  run->spread.overall, config->lengthscale_rule,
-                                  config->lengthscales, config->n_lengthscales, config->seed,
-                                  &run->kernel, &run->lengthscale);
+    return cgm_lengthscale_choose(comm, &run->shard, &run->candidates, run->spread.overall,
+                                  config->lengthscale_rule, config->lengthscales,
+                                  config->n_lengthscales, config->seed, &run->kernel,
+                                  &run->lengthscale);
 }
 
 static cgm_status compute_kernel_sums(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_kernel_sums_compute(comm, &run->layout, &run->shard, &run->candidates, &run->kernel,
-                                   &run->sums);
+    return cgm_kernel_sums_compute(comm, &run->shard, &run->candidates, &run->kernel, &run->sums);
 }
 
 static cgm_status compute_values(cgm_comm *comm, cgm_run *run)
@@ -89,8 +106,8 @@ static cgm_status compute_values(cgm_comm *comm, cgm_run *run)
 
 static cgm_status measure_diagnostics(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_diagnostics_measure(comm, &run->layout, &run->shard, &run->candidates, &run->kernel,
-                                   &run->sums, &run->values, run->config->seed, &run->diagnostics);
+    return cgm_diagnostics_measure(comm, &run->shard, &run->candidates, &run->kernel, &run->sums,
+                                   &run->values, run->config->seed, &run->diagnostics);
 }
 
 static cgm_status compute_shapley(cgm_comm *comm, cgm_run *run)
@@ -164,7 +181,6 @@ void cgm_pipeline_release(cgm_run *run)
     cgm_kernel_sums_destroy(&run->sums);
     cgm_spread_destroy(&run->spread);
     cgm_features_destroy(&run->features);
-    cgm_layout_destroy(&run->layout);
     cgm_candidates_destroy(&run->candidates);
     cgm_shard_destroy(&run->shard);
 }
@@ -198,6 +214,7 @@ cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char
 {
     cgm_run run = {.config = config, .command = command};
     comm->progress_interval = config->progress;
+    comm->threads = cgm_int(config->threads);
     cgm_provenance_time(run.started);
     cgm_status status = cgm_output_check(comm, config);
     if (status == CGM_OK) {

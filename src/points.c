@@ -166,14 +166,17 @@ cgm_status cgm_points_read(const cgm_h5_file *file, const char *group,
     return status;
 }
 
-uint64_t cgm_points_checksum(const double *points, const int64_t *labels, int64_t n_points,
-                             int64_t n_features)
+uint64_t cgm_points_checksum(const double *points, const int64_t *labels, int64_t first,
+                             int64_t n_rows, int64_t n_points, int64_t n_features)
 {
     const int64_t shape[2] = {n_points, n_features};
-    uint64_t sum = cgm_checksum_words(cgm_rng_hash("shape"), 0, shape, 2) +
-                   cgm_checksum_words(cgm_rng_hash("data"), 0, points, n_points * n_features);
+    uint64_t sum =
+        cgm_checksum_words(cgm_rng_hash("data"), first * n_features, points, n_rows * n_features);
+    if (first == 0 && n_rows > 0) {
+        sum += cgm_checksum_words(cgm_rng_hash("shape"), 0, shape, 2);
+    }
     if (labels != NULL) {
-        sum += cgm_checksum_words(cgm_rng_hash("labels"), 0, labels, n_points);
+        sum += cgm_checksum_words(cgm_rng_hash("labels"), first, labels, n_rows);
     }
     return sum;
 }

@@ -7,8 +7,10 @@
 #include "cgm/provenance.h"
 #include "cgm/text.h"
 
-/* Widest line; values of β in the table of rewards; parties in a table. */
-enum { LINE_COLUMNS = 100, BETAS_MAX = 4, ROWS_MAX = 60 };
+/* Widest line; values of β in the table of rewards. */
+enum { LINE_COLUMNS = 100, BETAS_MAX = 4 };
+/* Parties that tables show all of, and of more those of the largest and of the smallest φ. */
+enum { ROWS_MAX = 50, ROWS_LARGEST = 10, ROWS_SMALLEST = 5 };
 enum { LABEL_COLUMNS = 14, NAME_COLUMNS = 20, CERTIFICATE_COLUMNS = 53 };
 
 /* ---- text in columns ---- */
@@ -165,7 +167,7 @@ typedef struct shown_parties {
     int64_t party[ROWS_MAX];
 } shown_parties;
 
-/* Keeps the count parties of the largest sign·φ in descending order, of equal ones the first. */
+/* Keeps the most parties of the largest sign·φ in descending order, of equal ones the first. */
 static void keep_largest(const double *phi, double sign, int64_t party, int64_t *kept,
                          int64_t *count, int64_t most)
 {
@@ -181,26 +183,93 @@ static void keep_largest(const double *phi, double sign, int64_t party, int64_t 
     kept[place] = party;
 }
 
+static bool are_all_shown(const cgm_run *run)
+{
+    return run->shard.n_parties <= ROWS_MAX;
+}
+
 static void choose_shown(const cgm_run *run, shown_parties *shown)
 {
     const int64_t n = run->shard.n_parties;
-    shown->count = n < ROWS_MAX ? n : ROWS_MAX;
+    shown->count = are_all_shown(run) ? n : ROWS_LARGEST + ROWS_SMALLEST;
     for (int64_t i = 0; i < shown->count; i++) {
         shown->party[i] = i;
     }
-    if (n <= ROWS_MAX) {
+    if (are_all_shown(run)) {
         return;
     }
     int64_t large = 0;
     int64_t small = 0;
-    int64_t smallest[ROWS_MAX / 2] = {0};
+    int64_t smallest[ROWS_SMALLEST] = {0};
     for (int64_t i = 0; i < n; i++) {
-        keep_largest(run->shapley.phi, 1.0, i, shown->party, &large, ROWS_MAX / 2);
-        keep_largest(run->shapley.phi, -1.0, i, smallest, &small, ROWS_MAX / 2);
+        keep_largest(run->shapley.phi, 1.0, i, shown->party, &large, ROWS_LARGEST);
+        keep_largest(run->shapley.phi, -1.0, i, smallest, &small, ROWS_SMALLEST);
     }
-    for (int64_t k = 0; k < ROWS_MAX / 2; k++) {
-        shown->party[ROWS_MAX - 1 - k] = smallest[k];
+    for (int64_t k = 0; k < ROWS_SMALLEST; k++) {
+        shown->party[shown->count - 1 - k] = smallest[k];
     }
+}
+
+/* ---- how numbers are distributed over the parties ---- */
+
+enum { N_QUANTILES = 7, COLUMNS_MAX = 2 * BETAS_MAX };
+static const double quantiles[N_QUANTILES] = {0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0};
+static const char *const quantile_names[N_QUANTILES] = {"smallest", "5 %",  "25 %",   "median",
+                                                        "75 %",     "95 %", "largest"};
+
+/* A number of party i in a column of a table. */
+typedef double party_number(const cgm_run *run, int64_t column, int64_t i);
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Lines of quantiles below a table that does not show all parties; formats [n_columns] of a double
+ * each. sorted [n_parties] is work space, NULL: there was none. */
+static void print_quantiles(const cgm_run *run, party_number *number, int64_t n_columns,
+                            const char *const *formats, double *sorted, FILE *stream)
+{
+    const int64_t n = run->shard.n_parties;
+    double table[N_QUANTILES][COLUMNS_MAX];
+    if (are_all_shown(run) || sorted == NULL) {
+        return;
+    }
+    for (int64_t c = 0; c < n_columns; c++) {
+        for (int64_t i = 0; i < n; i++) {
+            sorted[i] = number(run, c, i);
+        }
+        qsort(sorted, (size_t)n, sizeof *sorted, compare_numbers);
+        for (int q = 0; q < N_QUANTILES; q++) {
+            table[q][c] = sorted[llround(quantiles[q] * (double)(n - 1))];
+        }
+    }
+    fprintf(stream, "over all %lld parties, each column by itself:\n", (long long)n);
+    for (int q = 0; q < N_QUANTILES; q++) {
+        fprintf(stream, "%-*s", NAME_COLUMNS, quantile_names[q]);
+        for (int64_t c = 0; c < n_columns; c++) {
+            fprintf(stream, formats[c], table[q][c]);
+        }
+        fputc('\n', stream);
+    }
+}
+
+static double party_column(const cgm_run *run, int64_t column, int64_t i)
+{
+    const double *const columns[] = {run->values.single, run->values.ceiling, run->shapley.phi,
+                                     run->shapley.alpha, run->reward.r};
+    return column == 0 ? (double)run->shard.party_points[i] : columns[column - 1][i];
+}
+
+/* For each β the number of synthetic points, and v with them. */
+static double reward_column(const cgm_run *run, int64_t column, int64_t i)
+{
+    const int64_t b = column / 2;
+    const int64_t *offsets = run->sampling.sets[b].offsets;
+    return column % 2 == 0 ? (double)(offsets[i + 1] - offsets[i])
+                           : run->incentives.realised[b * run->shard.n_parties + i];
 }
 
 static int64_t n_shown_betas(const cgm_run *run)
@@ -279,18 +348,21 @@ static void print_summary(const cgm_run *run, FILE *stream)
     }
 }
 
-static void print_subset_note(const cgm_run *run, int64_t shown, FILE *stream)
+static void print_subset_note(const cgm_run *run, FILE *stream)
 {
-    if (shown < run->shard.n_parties) {
+    if (!are_all_shown(run)) {
         fprintf(stream,
-                "(%lld of %lld parties: the %d of the largest and the %d of the smallest phi; all "
-                "are in the output)\n",
-                (long long)shown, (long long)run->shard.n_parties, ROWS_MAX / 2, ROWS_MAX / 2);
+                "(of %lld parties the %d of the largest and the %d of the smallest phi; all are in "
+                "the output)\n",
+                (long long)run->shard.n_parties, ROWS_LARGEST, ROWS_SMALLEST);
     }
 }
 
-static void print_parties(const cgm_run *run, const shown_parties *shown, FILE *stream)
+static void print_parties(const cgm_run *run, const shown_parties *shown, double *work,
+                          FILE *stream)
 {
+    static const char *const formats[] = {" %11.0f", " %12.6g", " %12.6g",
+                                          " %12.6g", " %9.6f",  " %12.6g"};
     fprintf(stream, "\n%-*s %11s %12s %12s %12s %9s %12s\n", NAME_COLUMNS, "party", "points", "v",
             "ceiling", "phi", "alpha", "r");
     for (int64_t k = 0; k < shown->count; k++) {
@@ -301,12 +373,16 @@ static void print_parties(const cgm_run *run, const shown_parties *shown, FILE *
                 run->values.ceiling[i], run->shapley.phi[i], run->shapley.alpha[i],
                 run->reward.r[i]);
     }
-    print_subset_note(run, shown->count, stream);
+    print_subset_note(run, stream);
+    print_quantiles(run, party_column, 6, formats, work, stream);
 }
 
 /* Name, then for each β the number of synthetic points and v with them. */
-static void print_rewards(const cgm_run *run, const shown_parties *shown, FILE *stream)
+static void print_rewards(const cgm_run *run, const shown_parties *shown, double *work,
+                          FILE *stream)
 {
+    static const char *const formats[COLUMNS_MAX] = {" %7.0f", " %9.5g ", " %7.0f", " %9.5g ",
+                                                     " %7.0f", " %9.5g ", " %7.0f", " %9.5g "};
     const int64_t n_betas = n_shown_betas(run);
     bool short_of_target = false;
     fprintf(stream, "\n%-*s", NAME_COLUMNS, "synthetic points");
@@ -335,7 +411,8 @@ static void print_rewards(const cgm_run *run, const shown_parties *shown, FILE *
     if (short_of_target) {
         fputs("* target r not reached: the reward ends at the largest v found\n", stream);
     }
-    print_subset_note(run, shown->count, stream);
+    print_subset_note(run, stream);
+    print_quantiles(run, reward_column, 2 * n_betas, formats, work, stream);
     if (n_betas < run->sampling.n_sets) {
         fprintf(stream, "(the first %lld of %lld values of beta; all are in the output)\n",
                 (long long)n_betas, (long long)run->sampling.n_sets);
@@ -372,19 +449,22 @@ static void print_timings(const cgm_timer *timer, FILE *stream)
                 1e-6 * (double)stage->total_work.bytes_sent,
                 1e-6 * (double)stage->largest_peak_memory);
     }
-    fprintf(stream, "%-14s %9s %9s %9.3f\n\n", "total", "", "", total);
+    fprintf(stream, "%-14s %9s %9s %9.3f  (of each rank: /timings/rank_*)\n\n", "total", "", "",
+            total);
 }
 
 void cgm_report_results(cgm_comm *comm, const cgm_run *run, FILE *stream)
 {
-    shown_parties shown;
-    choose_shown(run, &shown);
     if (comm->rank != 0) {
         return;
     }
+    shown_parties shown;
+    choose_shown(run, &shown);
+    double *work = malloc((size_t)run->shard.n_parties * sizeof *work);
     print_summary(run, stream);
-    print_parties(run, &shown, stream);
-    print_rewards(run, &shown, stream);
+    print_parties(run, &shown, work, stream);
+    print_rewards(run, &shown, work, stream);
+    free(work);
     print_certificate(run, stream);
     print_timings(&run->timer, stream);
     for (int64_t k = 0; k < run->warnings.count; k++) {

@@ -74,31 +74,45 @@ uint64_t cgm_result_checksum_attribute(const char *path, const char *attribute, 
 
 /* ---- a whole file ---- */
 
-static cgm_status add_numbers(const cgm_h5_file *file, const char *path, const cgm_h5_info *info,
-                              uint64_t *sum)
+/* The sum over what one of several readers reads of a file. */
+typedef struct reading {
+    const cgm_h5_file *file;
+    int64_t part, parts;
+    int64_t pieces; /* of all datasets so far */
+    uint64_t sum;
+} reading;
+
+/* Readers take pieces in turn. */
+static cgm_status add_numbers(reading *from, const char *path, const cgm_h5_info *info)
 {
-    *sum += cgm_result_checksum_shape(path, info->rank, info->dims);
+    from->sum += from->part == 0 ? cgm_result_checksum_shape(path, info->rank, info->dims) : 0;
     if (info->count == 0) {
         return CGM_OK;
     }
     const int64_t columns = info->count / info->dims[0];
-    const int64_t piece = columns < CGM_RESULT_PIECE ? CGM_RESULT_PIECE / columns : 1;
+    const int64_t most = columns < CGM_RESULT_PIECE ? CGM_RESULT_PIECE / columns : 1;
+    const int64_t piece = most < info->dims[0] ? most : info->dims[0];
     const cgm_h5_type type = cgm_result_type(info->type_class);
-    uint64_t *data = cgm_alloc(file->comm, piece * columns, sizeof *data);
+    uint64_t *data = cgm_alloc(from->file->comm, piece * columns, sizeof *data);
     cgm_status status = data != NULL ? CGM_OK : CGM_ERR_MEMORY;
     for (int64_t first = 0; first < info->dims[0] && status == CGM_OK; first += piece) {
+        if (from->pieces++ % from->parts != from->part) {
+            continue;
+        }
         int64_t n_rows = info->dims[0] - first < piece ? info->dims[0] - first : piece;
-        status = cgm_h5_read_rows(file, path, type, first, n_rows, data);
+        status = cgm_h5_read_rows(from->file, path, type, first, n_rows, data);
         if (status == CGM_OK) {
-            *sum += cgm_result_checksum_rows(path, info->rank, info->dims, first, n_rows, data);
+            from->sum +=
+                cgm_result_checksum_rows(path, info->rank, info->dims, first, n_rows, data);
         }
     }
     free(data);
     return status;
 }
 
-static cgm_status add_dataset(const cgm_h5_file *file, const char *path, uint64_t *sum)
+static cgm_status add_dataset(reading *from, const char *path)
 {
+    const cgm_h5_file *file = from->file;
     cgm_h5_info info;
     cgm_status status = cgm_h5_describe(file, path, NULL, &info);
     if (status != CGM_OK) {
@@ -110,20 +124,23 @@ static cgm_status add_dataset(const cgm_h5_file *file, const char *path, uint64_
                             "file '%s', '%s': a result holds no datasets of rank %d", file->path,
                             path, info.rank);
         }
-        return add_numbers(file, path, &info, sum);
+        return add_numbers(from, path, &info);
+    }
+    if (from->part != 0) {
+        return CGM_OK;
     }
     cgm_h5_texts texts;
     status = cgm_h5_read_texts(file, path, NULL, &texts);
     if (status == CGM_OK) {
-        *sum += cgm_result_checksum_texts(path, texts.count, texts.text);
+        from->sum += cgm_result_checksum_texts(path, texts.count, texts.text);
         cgm_h5_texts_destroy(&texts);
     }
     return status;
 }
 
-static cgm_status add_attribute(const cgm_h5_file *file, const char *path, const char *name,
-                                uint64_t *sum)
+static cgm_status add_attribute(reading *from, const char *path, const char *name)
 {
+    const cgm_h5_file *file = from->file;
     cgm_h5_info info;
     cgm_status status = cgm_h5_describe(file, path, name, &info);
     if (status != CGM_OK) {
@@ -133,40 +150,41 @@ static cgm_status add_attribute(const cgm_h5_file *file, const char *path, const
         uint64_t word;
         status = cgm_h5_read_scalar(file, path, name, cgm_result_type(info.type_class), &word);
         if (status == CGM_OK) {
-            *sum += cgm_result_checksum_attribute(path, name, false, &word);
+            from->sum += cgm_result_checksum_attribute(path, name, false, &word);
         }
         return status;
     }
     cgm_h5_texts texts;
     status = cgm_h5_read_texts(file, path, name, &texts);
     if (status == CGM_OK && texts.count == 1) {
-        *sum += cgm_result_checksum_attribute(path, name, true, texts.text[0]);
+        from->sum += cgm_result_checksum_attribute(path, name, true, texts.text[0]);
     }
     cgm_h5_texts_destroy(&texts);
     return status;
 }
 
-static cgm_status add_attributes(const cgm_h5_file *file, const char *path, uint64_t *sum)
+static cgm_status add_attributes(reading *from, const char *path)
 {
     cgm_h5_texts names;
-    cgm_status status = cgm_h5_list(file, path, true, &names);
+    cgm_status status = cgm_h5_list(from->file, path, true, &names);
     for (int64_t k = 0; k < names.count && status == CGM_OK; k++) {
-        status = add_attribute(file, path, names.text[k], sum);
+        status = add_attribute(from, path, names.text[k]);
     }
     cgm_h5_texts_destroy(&names);
     return status;
 }
 
 /* What does not count is read all the same: it is part of a whole file. */
-static cgm_status add_object(const cgm_h5_file *file, const char *path, int depth, uint64_t *sum)
+static cgm_status add_object(reading *from, const char *path, int depth)
 {
+    const cgm_h5_file *file = from->file;
     cgm_h5_kind kind;
     cgm_status status = cgm_h5_find(file, path, &kind);
-    if (status == CGM_OK) {
-        status = add_attributes(file, path, sum);
+    if (status == CGM_OK && from->part == 0) {
+        status = add_attributes(from, path);
     }
     if (status != CGM_OK || kind != CGM_H5_GROUP) {
-        return status == CGM_OK ? add_dataset(file, path, sum) : status;
+        return status == CGM_OK ? add_dataset(from, path) : status;
     }
     if (depth == CGM_RESULT_DEPTH) {
         return cgm_fail(file->comm, CGM_ERR_INPUT,
@@ -183,15 +201,18 @@ static cgm_status add_object(const cgm_h5_file *file, const char *path, int dept
             break;
         }
         snprintf(child, bytes, "%s/%s", parent, names.text[k]);
-        status = add_object(file, child, depth + 1, sum);
+        status = add_object(from, child, depth + 1);
         free(child);
     }
     cgm_h5_texts_destroy(&names);
     return status;
 }
 
-cgm_status cgm_result_checksum(const cgm_h5_file *file, uint64_t *checksum)
+cgm_status cgm_result_checksum(const cgm_h5_file *file, int64_t part, int64_t parts,
+                               uint64_t *checksum)
 {
-    *checksum = 0;
-    return add_object(file, "/", 0, checksum);
+    reading from = {.file = file, .part = part, .parts = parts};
+    cgm_status status = add_object(&from, "/", 0);
+    *checksum = from.sum;
+    return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cgm/tolerance.h"
+#include "reward_closed_form.h"
 
 /* GLPK's own tolerances, tighter than its defaults and than CGM_LP_SLACK: the programs are simple
  * enough. */
@@ -17,29 +18,6 @@ enum { LOST_ROOM = 160 };
 
 /* Columns of the program; those of e_k follow when it is elastic. */
 enum { COLUMN_LOG_V_STAR = 1, COLUMN_RHO, COLUMN_ELASTIC };
-
-/* One row of the program: a party with α > 0. */
-typedef struct lp_row {
-    int64_t party;
-    double log_alpha;
-    double log_ceiling;
-    double log_lower;
-} lp_row;
-
-/* Two rows that bound ρ together: one party's ceiling against another's lower bound. */
-typedef struct lp_pair {
-    double rho;
-    int64_t ceiling_row; /* -1: no pair, the bound 0 ≤ ρ ≤ 1 itself */
-    int64_t lower_row;
-} lp_pair;
-
-/* The closed form of MATH.md §5. */
-typedef struct closed_form {
-    lp_pair upper; /* ρ ≤ upper.rho */
-    lp_pair lower; /* ρ ≥ lower.rho */
-    lp_pair equal; /* equal α: rho is the worst log ceiling − log lower, negative in conflict */
-    double log_v_star;
-} closed_form;
 
 const char *cgm_reward_condition_name(cgm_reward_condition condition)
 {
@@ -63,88 +41,103 @@ static double value_or_floor(double value)
     return value > CGM_VALUE_FLOOR ? value : CGM_VALUE_FLOOR;
 }
 
-/* v(P_i) for every party, class of tied φ by class, each adding to the one before (MATH.md §5).
- * member [n_parties] is work space. */
-static void fill_stable(const cgm_kernel_sums *sums, const cgm_shapley *shapley, bool *member,
-                        double *stable)
+/* The parties in the order of their φ, tied ones as they come, and every party's place in it.
+ * first [n + 1] is work space, zeroed. */
+static void sort_by_class(int64_t n, const int64_t *tie, int64_t *first, int64_t *order,
+                          int64_t *place)
+{
+    for (int64_t i = 0; i < n; i++) {
+        first[tie[i] + 1]++;
+    }
+    for (int64_t k = 0; k < n; k++) {
+        first[k + 1] += first[k];
+    }
+    for (int64_t i = 0; i < n; i++) {
+        place[i] = first[tie[i]]++;
+        order[place[i]] = i;
+    }
+}
+
+/* Σ S_ij over the parties j before i in the order, from the ranks that hold the rows.  Collective.
+ */
+static void gather_cross_sums(cgm_comm *comm, const cgm_kernel_sums *sums, const int64_t *place,
+                              double *cross)
+{
+    for (int64_t i = sums->first_row[comm->rank]; i < sums->first_row[comm->rank + 1]; i++) {
+        const double *row = cgm_kernel_sums_row(comm, sums, i);
+        cross[i] = 0.0;
+        for (int64_t j = 0; j < sums->n_parties; j++) {
+            cross[i] += place[j] < place[i] ? row[j] : 0.0;
+        }
+    }
+    cgm_comm_all_gather(comm, cross, sums->first_row, sizeof *cross);
+}
+
+/* v(P_i) for every party: the parties join one by one, and every class of tied φ has the value
+ * after its last (MATH.md §5). */
+static void add_classes(const cgm_kernel_sums *sums, const int64_t *tie, const int64_t *order,
+                        const double *cross, double *stable)
 {
     const int64_t n = sums->n_parties;
-    int64_t classes = 0;
-    for (int64_t i = 0; i < n; i++) {
-        classes = shapley->tie[i] >= classes ? shapley->tie[i] + 1 : classes;
-    }
     double size = 0.0;
     double linear = 0.0;
     double quadratic = 0.0;
-    for (int64_t k = 0; k < classes; k++) {
-        for (int64_t i = 0; i < n; i++) {
-            if (shapley->tie[i] != k) {
-                continue;
-            }
-            double cross = 0.0;
-            for (int64_t j = 0; j < n; j++) {
-                cross += member[j] ? sums->party_sums[i * n + j] : 0.0;
-            }
-            size += (double)sums->party_points[i];
-            linear += sums->reference_sums[i];
-            quadratic += sums->party_sums[i * n + i] + 2.0 * cross;
-            member[i] = true;
+    int64_t first = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t i = order[k];
+        size += (double)sums->party_points[i];
+        linear += sums->reference_sums[i];
+        quadratic += sums->own_sums[i] + 2.0 * cross[i];
+        if (k + 1 < n && tie[order[k + 1]] == tie[i]) {
+            continue;
         }
         const double value = cgm_coalition_formula(sums->n_reference, size, linear, quadratic);
-        for (int64_t i = 0; i < n; i++) {
-            stable[i] = shapley->tie[i] == k ? value : stable[i];
+        for (; first <= k; first++) {
+            stable[order[first]] = value;
         }
     }
 }
 
+/* v(P_i) on every rank.  Collective. */
+static cgm_status fill_stable(cgm_comm *comm, const cgm_kernel_sums *sums,
+                              const cgm_shapley *shapley, double *stable)
+{
+    const int64_t n = sums->n_parties;
+    int64_t *order = cgm_alloc(comm, n, sizeof *order);
+    int64_t *place = cgm_alloc(comm, n, sizeof *place);
+    int64_t *first = cgm_alloc(comm, n + 1, sizeof *first);
+    double *cross = cgm_alloc(comm, n, sizeof *cross);
+    const bool refused = order == NULL || place == NULL || first == NULL || cross == NULL;
+    const cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
+    if (status == CGM_OK) {
+        sort_by_class(n, shapley->tie, first, order, place);
+        gather_cross_sums(comm, sums, place, cross);
+        add_classes(sums, shapley->tie, order, cross, stable);
+    }
+    free(order);
+    free(place);
+    free(first);
+    free(cross);
+    return status;
+}
+
+/* The rows of the program by α; returns their number. */
 static int64_t fill_rows(const cgm_values *values, const cgm_shapley *shapley,
-                         const cgm_reward *reward, int64_t n_parties, lp_row *rows)
+                         const cgm_reward *reward, int64_t n_parties, cgm_reward_row *rows)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < n_parties; i++) {
         if (shapley->alpha[i] > 0.0) {
-            rows[count++] =
-                (lp_row){i, log(shapley->alpha[i]), log(values->ceiling[i]), log(reward->lower[i])};
+            rows[count++] = (cgm_reward_row){i, log(shapley->alpha[i]), log(values->ceiling[i]),
+                                             log(reward->lower[i])};
         }
     }
+    cgm_closed_form_sort(rows, count);
     return count;
 }
 
-/* Every ceiling against every lower bound: for α_j > α_i an upper bound of ρ, for α_j < α_i a lower
- * one, for equal α a condition without ρ. */
-static closed_form solve_closed_form(const lp_row *rows, int64_t count)
-{
-    closed_form form = {
-        .upper = {1.0, -1, -1}, .lower = {0.0, -1, -1}, .equal = {INFINITY, -1, -1}};
-    for (int64_t j = 0; j < count; j++) {
-        for (int64_t i = 0; i < count; i++) {
-            const double spread = rows[j].log_alpha - rows[i].log_alpha;
-            const double room = rows[j].log_ceiling - rows[i].log_lower;
-            if (spread > 0.0 && room / spread < form.upper.rho) {
-                form.upper = (lp_pair){room / spread, j, i};
-            } else if (spread < 0.0 && room / spread > form.lower.rho) {
-                form.lower = (lp_pair){room / spread, j, i};
-            } else if (spread == 0.0 && room < form.equal.rho) {
-                form.equal = (lp_pair){room, j, i};
-            }
-        }
-    }
-    form.log_v_star = INFINITY;
-    for (int64_t i = 0; i < count; i++) {
-        form.log_v_star =
-            fmin(form.log_v_star, rows[i].log_ceiling - form.upper.rho * rows[i].log_alpha);
-    }
-    return form;
-}
-
-/* By how much the closed form is feasible: negative = infeasible. */
-static double closed_form_room(const closed_form *form)
-{
-    return fmin(form->equal.rho, fmin(form->upper.rho, form->upper.rho - form->lower.rho));
-}
-
 /* Two rows a party, ceiling and lower bound; elastic: e_k ≥ 0 is added to the lower one. */
-static glp_prob *build_program(const lp_row *rows, int64_t count, bool elastic)
+static glp_prob *build_program(const cgm_reward_row *rows, int64_t count, bool elastic)
 {
     glp_prob *program = glp_create_prob();
     glp_add_cols(program, cgm_int(2 + (elastic ? count : 0)));
@@ -179,7 +172,8 @@ static bool run_simplex(glp_prob *program, int direction)
 }
 
 /* Maximise log v*, then, with log v* fixed at that, ρ. False: GLPK finds no feasible point. */
-static bool solve_program(const lp_row *rows, int64_t count, double *log_v_star, double *rho)
+static bool solve_program(const cgm_reward_row *rows, int64_t count, double *log_v_star,
+                          double *rho)
 {
     glp_term_out(GLP_OFF);
     glp_prob *program = build_program(rows, count, false);
@@ -219,7 +213,7 @@ static void begin_second_phase(glp_prob *program, int64_t count, int *column, do
 
 /* Minimise Σe, then maximise log v* + CGM_LP_RHO_WEIGHT·ρ. CGM_ERR_BUG: GLPK gives up, on a program
  * that always has a solution. */
-static cgm_status solve_elastic(cgm_comm *comm, const lp_row *rows, int64_t count,
+static cgm_status solve_elastic(cgm_comm *comm, const cgm_reward_row *rows, int64_t count,
                                 double *log_v_star, double *rho)
 {
     int *column = cgm_alloc(comm, count + 1, sizeof *column);
@@ -252,15 +246,15 @@ static cgm_status solve_elastic(cgm_comm *comm, const lp_row *rows, int64_t coun
 }
 
 /* A pair in words: whose ceiling meets whose lower bound. */
-static void describe_pair(char *const *names, const lp_row *rows, const lp_pair *pair, char *text,
-                          size_t size)
+static void describe_pair(char *const *names, const cgm_reward_row *rows,
+                          const cgm_reward_pair *pair, char *text, size_t size)
 {
     if (pair->ceiling_row < 0) {
         snprintf(text, size, "no pair: rho is at its bound %g", pair->rho);
         return;
     }
-    const lp_row *ceiling = &rows[pair->ceiling_row];
-    const lp_row *lower = &rows[pair->lower_row];
+    const cgm_reward_row *ceiling = &rows[pair->ceiling_row];
+    const cgm_reward_row *lower = &rows[pair->lower_row];
     snprintf(
         text, size,
         "party '%.200s' can be raised to at most %.8g and party '%.200s' must get at least %.8g",
@@ -270,13 +264,13 @@ static void describe_pair(char *const *names, const lp_row *rows, const lp_pair 
 
 /* What makes the program infeasible, in words: one pair that cannot agree at any ρ, or two pairs of
  * which one needs a larger ρ than the other allows. */
-static void describe_conflict(char *const *names, const lp_row *rows, const closed_form *form,
-                              char *text, size_t size)
+static void describe_conflict(char *const *names, const cgm_reward_row *rows,
+                              const cgm_closed_form *form, char *text, size_t size)
 {
-    const lp_pair *pair = form->equal.rho < 0.0   ? &form->equal
-                          : form->upper.rho < 0.0 ? &form->upper
-                          : form->lower.rho > 1.0 ? &form->lower
-                                                  : &form->upper;
+    const cgm_reward_pair *pair = form->equal.rho < 0.0   ? &form->equal
+                                  : form->upper.rho < 0.0 ? &form->upper
+                                  : form->lower.rho > 1.0 ? &form->lower
+                                                          : &form->upper;
     describe_pair(names, rows, pair, text, size);
     if (pair == &form->upper && form->upper.rho >= 0.0 && form->lower.ceiling_row >= 0) {
         const size_t length = strlen(text);
@@ -296,7 +290,8 @@ static cgm_status fail_infeasible(cgm_comm *comm, const cgm_reward *reward)
 }
 
 /* Rank 0: r of the parties in the program. */
-static void fill_rewards(const lp_row *rows, int64_t count, double log_v_star, cgm_reward *reward)
+static void fill_rewards(const cgm_reward_row *rows, int64_t count, double log_v_star,
+                         cgm_reward *reward)
 {
     reward->v_star = exp(log_v_star);
     for (int64_t k = 0; k < count; k++) {
@@ -305,7 +300,8 @@ static void fill_rewards(const lp_row *rows, int64_t count, double log_v_star, c
 }
 
 /* Rank 0: the program that has a solution whatever the conditions. */
-static cgm_status relax_rows(cgm_comm *comm, const lp_row *rows, int64_t count, cgm_reward *reward)
+static cgm_status relax_rows(cgm_comm *comm, const cgm_reward_row *rows, int64_t count,
+                             cgm_reward *reward)
 {
     double log_v_star = 0.0;
     cgm_status status = solve_elastic(comm, rows, count, &log_v_star, &reward->rho);
@@ -326,13 +322,13 @@ static cgm_status relax_rows(cgm_comm *comm, const lp_row *rows, int64_t count, 
 }
 
 /* Rank 0: the program, its check against the closed form, and r. */
-static cgm_status solve_rows(cgm_comm *comm, char *const *names, const lp_row *rows, int64_t count,
-                             bool strict, cgm_reward *reward)
+static cgm_status solve_rows(cgm_comm *comm, char *const *names, const cgm_reward_row *rows,
+                             int64_t count, bool strict, cgm_reward *reward)
 {
-    const closed_form form = solve_closed_form(rows, count);
+    const cgm_closed_form form = cgm_closed_form_solve(rows, count);
     double log_v_star = 0.0;
     const bool feasible = solve_program(rows, count, &log_v_star, &reward->rho);
-    const double room = closed_form_room(&form);
+    const double room = cgm_closed_form_room(&form);
     if (!feasible && room < CGM_LP_AGREEMENT) {
         describe_conflict(names, rows, &form, reward->binding, sizeof reward->binding);
         return strict ? fail_infeasible(comm, reward) : relax_rows(comm, rows, count, reward);
@@ -356,13 +352,11 @@ static cgm_status solve_rows(cgm_comm *comm, char *const *names, const lp_row *r
     return CGM_OK;
 }
 
-/* Rank 0: everything. rows and member [n_parties] are work space. */
-static cgm_status solve_root(cgm_comm *comm, char *const *names, const cgm_kernel_sums *sums,
-                             const cgm_values *values, const cgm_shapley *shapley, lp_row *rows,
-                             bool *member, bool strict, cgm_reward *reward)
+/* Rank 0: everything but v(P_i), which stands. rows [n] is work space. */
+static cgm_status solve_root(cgm_comm *comm, char *const *names, int64_t n,
+                             const cgm_values *values, const cgm_shapley *shapley,
+                             cgm_reward_row *rows, bool strict, cgm_reward *reward)
 {
-    const int64_t n = sums->n_parties;
-    fill_stable(sums, shapley, member, reward->stable);
     bool contribution = false;
     bool reachable = true;
     for (int64_t i = 0; i < n; i++) {
@@ -440,7 +434,6 @@ static void broadcast_reward(cgm_comm *comm, int64_t n, cgm_reward *reward)
 {
     const size_t bytes = (size_t)n * sizeof(double);
     cgm_comm_broadcast(comm, reward->r, bytes, 0);
-    cgm_comm_broadcast(comm, reward->stable, bytes, 0);
     cgm_comm_broadcast(comm, reward->lower, bytes, 0);
     cgm_comm_broadcast(comm, &reward->status, sizeof reward->status, 0);
     cgm_comm_broadcast(comm, &reward->v_star, sizeof reward->v_star, 0);
@@ -454,16 +447,17 @@ cgm_status cgm_reward_solve(cgm_comm *comm, char *const *names, const cgm_kernel
                             cgm_reward_condition condition, bool strict, cgm_reward *reward)
 {
     const int64_t n = sums->n_parties;
-    lp_row *rows = cgm_alloc(comm, n, sizeof(lp_row));
-    bool *member = cgm_alloc(comm, n, sizeof(bool));
+    cgm_reward_row *rows = cgm_alloc(comm, n, sizeof(cgm_reward_row));
     cgm_status status = reward_create(comm, n, condition, reward);
-    if (rows == NULL || member == NULL) {
-        status = CGM_ERR_MEMORY;
+    status = cgm_agree(comm, rows == NULL ? CGM_ERR_MEMORY : status);
+    if (status == CGM_OK) {
+        status = fill_stable(comm, sums, shapley, reward->stable);
     }
-    if (status == CGM_OK && comm->rank == 0) {
-        status = solve_root(comm, names, sums, values, shapley, rows, member, strict, reward);
+    if (status == CGM_OK) {
+        status = cgm_agree(comm, comm->rank == 0 ? solve_root(comm, names, n, values, shapley, rows,
+                                                              strict, reward)
+                                                 : CGM_OK);
     }
-    status = cgm_agree(comm, status);
     if (status == CGM_OK) {
         broadcast_reward(comm, n, reward);
     }
@@ -471,7 +465,6 @@ cgm_status cgm_reward_solve(cgm_comm *comm, char *const *names, const cgm_kernel
         status = cgm_agree(comm, fill_lost(comm, n, values->single, reward));
     }
     free(rows);
-    free(member);
     return status;
 }
 

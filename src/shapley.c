@@ -105,18 +105,14 @@ static void leave_one_out(const cgm_kernel_sums *sums, double grand, double *phi
     for (int64_t i = 0; i < n; i++) {
         size += (double)sums->party_points[i];
         cgm_careful_add(&linear, sums->reference_sums[i]);
-        for (int64_t j = 0; j < n; j++) {
-            cgm_careful_add(&quadratic, sums->party_sums[i * n + j]);
-        }
+        cgm_careful_add(&quadratic, sums->row_totals[i]);
     }
     for (int64_t i = 0; i < n; i++) {
         cgm_careful_sum rest_linear = linear;
         cgm_careful_sum rest = quadratic;
         cgm_careful_add(&rest_linear, -sums->reference_sums[i]);
-        for (int64_t j = 0; j < n; j++) {
-            const double term = sums->party_sums[i * n + j];
-            cgm_careful_add(&rest, j == i ? -term : -2.0 * term);
-        }
+        cgm_careful_add(&rest, -2.0 * sums->row_totals[i]);
+        cgm_careful_add(&rest, sums->own_sums[i]);
         phi[i] = grand -
                  cgm_coalition_formula(sums->n_reference, size - (double)sums->party_points[i],
                                        cgm_careful_value(&rest_linear), cgm_careful_value(&rest));

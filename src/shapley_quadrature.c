@@ -5,51 +5,61 @@
 #include <string.h>
 
 #include "careful_sum.h"
+#include "cgm/accumulator.h"
 #include "cgm/dense.h"
 #include "cgm/tolerance.h"
+#include "shapley_grid.h"
 
-/* Nodes that are evaluated together, by one rank, and refinements of the step before the search for
- * the asked tolerance ends (MATH.md §4b). */
+/* Nodes that are evaluated together, and refinements of the step before the search for the asked
+ * tolerance ends (MATH.md §4b). */
 enum { CHUNK_NODES = 256, REFINEMENTS = 4, BETA_REFINEMENTS = 6 };
 #define FIRST_STEP 0.25
 #define STEP_FACTOR 0.7
-/* How far the grids reach in their own coordinates: where the τ grid of the Shapley value ends,
- * where that of a beta density does by its exponent, and where the u grid ends. */
-#define GRID_REACH 3.7
-#define BETA_REACH 40.0
-#define U_REACH 45.0
 /* A node whose probability of an empty coalition of the others is below exp(-50) adds nothing. */
 #define SKIP_LOG (-50.0)
+/* p_j is at least this, so that its logarithm is a number where τ = 1 and e^{-u m} underflows. */
+#define LEAST_P 1e-300
+/* Terms of B enter an exact sum scaled by a power of two that leaves 2^12 of its range to terms of
+ * either sign beyond the sum of S, and keeps 2^-114 of that sum. */
+enum { SCALE_EXPONENT = 50 };
 
-/* The game with the columns of S collapsed by distinct size: q_j depends on m_j alone. */
-typedef struct collapsed_game {
+/* The game as the quadrature sees it. q_j depends on m_j alone: parties of one size share a column,
+ * unless that would leave at least half as many columns as parties; then every party is one, and
+ * the rows of S are used where they are. */
+typedef struct column_game {
     const cgm_kernel_sums *sums;
     const cgm_semivalue *semivalue;
-    int64_t n_sizes;      /* K */
-    double *sizes;        /* [n_sizes] ascending */
-    double *counts;       /* [n_sizes] parties of that size */
-    int64_t *size_of;     /* [n_parties] index into sizes */
-    double *sums_by_size; /* [n_parties][n_sizes] Σ_j S_ij over parties j of a size */
-    double total_points;  /* M */
-} collapsed_game;
+    int holder;         /* the rank that holds all rows, as of few parties; -1: several do */
+    int64_t first_row;  /* of S, held here */
+    int64_t n_rows;     /* held here */
+    int64_t n_columns;  /* K, or N */
+    double *sizes;      /* [n_columns] m */
+    double *counts;     /* [n_columns] parties of the column */
+    double *linear;     /* [n_columns] Σ t_j over them */
+    double *diagonal;   /* [n_columns] Σ S_jj over them */
+    int64_t *column_of; /* [n_parties] */
+    int64_t *rows;      /* [n_rows] the rows held here, counted from the first, column by column */
+    double *collapsed;  /* [n_rows][n_columns] Σ_j S_ij over the parties of a column, or NULL */
+    const double *s;    /* collapsed, or the rows of S */
+    cgm_grid_extent extent;
+    double scale; /* of terms of B */
+} column_game;
 
+/* A node of the grid with what the parties' numbers make of it. */
 typedef struct node {
-    double tau;
-    double one_minus_tau;
-    double u;
-    double weight;
+    cgm_grid_node at;
+    double log_prod; /* Σ ln p_j */
+    double linear;   /* A */
+    double diagonal; /* E */
+    bool matters;
 } node;
 
-/* Work space of a chunk; columns are nodes. */
+/* Work space of a chunk; its columns are nodes. */
 typedef struct chunk_space {
-    double *e;        /* [n_sizes][CHUNK_NODES] exp(-u m) */
-    double *p;        /* [n_sizes][CHUNK_NODES] */
-    double *q;        /* [n_sizes][CHUNK_NODES] */
-    double *y;        /* [n_parties][CHUNK_NODES] S q */
-    double *log_prod; /* [CHUNK_NODES] Σ ln p_j */
-    double *linear;   /* [CHUNK_NODES] A */
-    double *square;   /* [CHUNK_NODES] B */
-    double *diagonal; /* [CHUNK_NODES] E */
+    double *q;                /* [n_columns][CHUNK_NODES] */
+    double *y;                /* [n_rows][CHUNK_NODES] S q */
+    cgm_accumulator *squares; /* [CHUNK_NODES] B, scaled */
+    cgm_careful_sum *phi;     /* [n_rows] */
 } chunk_space;
 
 static int compare_doubles(const void *left, const void *right)
@@ -59,287 +69,419 @@ static int compare_doubles(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static cgm_status collapse(cgm_comm *comm, collapsed_game *game)
+/* sizes [n_parties] in ascending order, repeated ones dropped: their number is returned. */
+static int64_t find_distinct(double *sizes, int64_t n_parties)
 {
-    const cgm_kernel_sums *sums = game->sums;
-    const int64_t n = sums->n_parties;
-    game->sizes = cgm_alloc(comm, n, sizeof(double));
-    game->counts = cgm_alloc(comm, n, sizeof(double));
-    game->size_of = cgm_alloc(comm, n, sizeof(int64_t));
-    if (game->sizes == NULL || game->counts == NULL || game->size_of == NULL) {
-        return CGM_ERR_MEMORY;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        game->sizes[i] = (double)sums->party_points[i];
-        game->total_points += game->sizes[i];
-    }
-    qsort(game->sizes, (size_t)n, sizeof(double), compare_doubles);
-    for (int64_t i = 0; i < n; i++) {
-        if (game->n_sizes == 0 || game->sizes[i] > game->sizes[game->n_sizes - 1]) {
-            game->sizes[game->n_sizes++] = game->sizes[i];
-        }
-    }
-    game->sums_by_size = cgm_alloc(comm, n * game->n_sizes, sizeof(double));
-    if (game->sums_by_size == NULL) {
-        return CGM_ERR_MEMORY;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        const double size = (double)sums->party_points[i];
-        const double *found =
-            bsearch(&size, game->sizes, (size_t)game->n_sizes, sizeof(double), compare_doubles);
-        game->size_of[i] = found - game->sizes;
-        game->counts[game->size_of[i]] += 1.0;
-    }
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < n; j++) {
-            game->sums_by_size[i * game->n_sizes + game->size_of[j]] += sums->party_sums[i * n + j];
-        }
-    }
-    return CGM_OK;
-}
-
-static void collapsed_destroy(collapsed_game *game)
-{
-    free(game->sizes);
-    free(game->counts);
-    free(game->size_of);
-    free(game->sums_by_size);
-}
-
-/* One node of the integral over τ, the probability that another party is in. */
-typedef struct tau_node {
-    double tau;
-    double one_minus_tau; /* its own number: 1 - τ would lose digits near 1 */
-    double weight;
-} tau_node;
-
-/* ln of 1/(1 + e^-z), without overflow at either end. */
-static double log_logistic(double z)
-{
-    return z >= 0.0 ? -log1p(exp(-z)) : z - log1p(exp(z));
-}
-
-/* Node number k of the τ grid; false beyond its end. Weights are multiplied in logs, because a beta
- * density overflows where τ or 1 − τ underflows (MATH.md §4, "Semivalues"). */
-static bool find_tau(const cgm_semivalue *semivalue, int64_t n_parties, double step, double offset,
-                     int64_t k, tau_node *found)
-{
-    if (semivalue->kind == CGM_SEMIVALUE_BANZHAF) {
-        *found = (tau_node){0.5, 0.5, 1.0};
-        return k == 0;
-    }
-    const double log_n = log((double)n_parties);
-    const double a = semivalue->a;
-    const double b = semivalue->b;
-    double start = -GRID_REACH;
-    double end = log_n + GRID_REACH;
-    if (semivalue->kind == CGM_SEMIVALUE_BETA) {
-        start = -log(BETA_REACH / fmin(b, 1.0));
-        end = log_n + log(BETA_REACH / fmin(a, 1.0));
-    }
-    const double x = start + offset + step * (double)k;
-    const double z = x - log_n - exp(-x) + exp(x - log_n);
-    const double log_tau = log_logistic(z);
-    const double log_rest = log_logistic(-z);
-    /* Large logarithms that nearly cancel: in double their rounding would show in the weights. */
-    const double log_beta = (double)(lgammal(a) + lgammal(b) - lgammal(a + b));
-    const double log_weight = b * log_tau + a * log_rest - log_beta;
-    *found = (tau_node){exp(log_tau), exp(log_rest),
-                        step * (1.0 + exp(-x) + exp(x - log_n)) * exp(log_weight)};
-    return x < end + step;
-}
-
-/* Nodes of one grid; nodes may be NULL to count them. Both integrals are doubly exponential at
- * their ends, so that the trapezoidal rule converges geometrically. weight_sum: that of the τ grid,
- * 1 but for its error. */
-static int64_t list_nodes(const collapsed_game *game, double step, double offset, node *nodes,
-                          double *weight_sum)
-{
-    const double smallest = game->sizes[0];
-    const double largest = game->sizes[game->n_sizes - 1];
+    qsort(sizes, (size_t)n_parties, sizeof *sizes, compare_doubles);
     int64_t count = 0;
-    tau_node at;
-    *weight_sum = 0.0;
-    for (int64_t k = 0; find_tau(game->semivalue, game->sums->n_parties, step, offset, k, &at);
-         k++) {
-        const double u_scale = 1.0 / (at.tau * game->total_points + largest);
-        const double end = log(U_REACH / (u_scale * smallest));
-        *weight_sum += at.weight;
-        for (int64_t b = 0;; b++) {
-            const double s = -GRID_REACH + offset + step * (double)b;
-            if (s >= end + step) {
-                break;
-            }
-            if (nodes != NULL) {
-                const double u = u_scale * exp(s - exp(-s));
-                nodes[count] =
-                    (node){at.tau, at.one_minus_tau, u, at.weight * step * u * (1.0 + exp(-s))};
-            }
-            count++;
+    for (int64_t i = 0; i < n_parties; i++) {
+        if (count == 0 || sizes[i] > sizes[count - 1]) {
+            sizes[count++] = sizes[i];
         }
     }
     return count;
 }
 
-/* e, p, q by size and Σ ln p; returns the number of nodes that matter and sets the weight of the
- * others to 0. nodes [count] */
-static int64_t evaluate_probabilities(const collapsed_game *game, node *nodes, int64_t count,
-                                      chunk_space *space)
+/* Which column every party belongs to. */
+static void assign_columns(column_game *game)
+{
+    const cgm_kernel_sums *sums = game->sums;
+    const int64_t n = sums->n_parties;
+    for (int64_t i = 0; i < n; i++) {
+        game->sizes[i] = (double)sums->party_points[i];
+    }
+    const int64_t distinct = find_distinct(game->sizes, n);
+    game->extent.n_parties = n;
+    game->extent.smallest = game->sizes[0];
+    game->extent.largest = game->sizes[distinct - 1];
+    const bool collapse = 2 * distinct <= n;
+    game->n_columns = collapse ? distinct : n;
+    for (int64_t i = 0; i < n; i++) {
+        const double size = (double)sums->party_points[i];
+        if (collapse) {
+            const double *found =
+                bsearch(&size, game->sizes, (size_t)distinct, sizeof(double), compare_doubles);
+            game->column_of[i] = found - game->sizes;
+        } else {
+            game->sizes[i] = size;
+            game->column_of[i] = i;
+        }
+    }
+}
+
+/* What the columns add up to, which every rank needs. */
+static void add_up_columns(column_game *game)
+{
+    const cgm_kernel_sums *sums = game->sums;
+    double total = 0.0;
+    for (int64_t i = 0; i < sums->n_parties; i++) {
+        const int64_t k = game->column_of[i];
+        game->counts[k] += 1.0;
+        game->linear[k] += sums->reference_sums[i];
+        game->diagonal[k] += sums->own_sums[i];
+        game->extent.total_points += (double)sums->party_points[i];
+        total += sums->row_totals[i];
+    }
+    int exponent = 0;
+    frexp(total, &exponent);
+    game->scale = ldexp(1.0, SCALE_EXPONENT - exponent);
+}
+
+/* The rows held here in the order of their columns. first [n_columns + 1] is work space. */
+static void sort_rows(column_game *game, int64_t *first)
+{
+    const int64_t *column_of = game->column_of + game->first_row;
+    for (int64_t i = 0; i < game->n_rows; i++) {
+        first[column_of[i] + 1]++;
+    }
+    for (int64_t k = 0; k < game->n_columns; k++) {
+        first[k + 1] += first[k];
+    }
+    for (int64_t i = 0; i < game->n_rows; i++) {
+        game->rows[first[column_of[i]]++] = i;
+    }
+}
+
+/* The columns of S added up by size. */
+static void collapse_rows(column_game *game)
+{
+    const int64_t n = game->sums->n_parties;
+    for (int64_t i = 0; i < game->n_rows; i++) {
+        const double *row = game->sums->party_sums + i * n;
+        double *sum = game->collapsed + i * game->n_columns;
+        for (int64_t j = 0; j < n; j++) {
+            sum[game->column_of[j]] += row[j];
+        }
+    }
+    game->s = game->collapsed;
+}
+
+/* The one rank with rows, or -1. */
+static int find_holder(const cgm_comm *comm, const cgm_kernel_sums *sums)
+{
+    int holder = -1;
+    for (int r = 0; r < comm->size; r++) {
+        if (sums->first_row[r + 1] - sums->first_row[r] == sums->n_parties) {
+            holder = r;
+        }
+    }
+    return holder;
+}
+
+/* Local. */
+static cgm_status game_create(cgm_comm *comm, column_game *game)
+{
+    const cgm_kernel_sums *sums = game->sums;
+    const int64_t n = sums->n_parties;
+    game->holder = find_holder(comm, sums);
+    game->first_row = sums->first_row[comm->rank];
+    game->n_rows = sums->first_row[comm->rank + 1] - game->first_row;
+    game->s = sums->party_sums;
+    game->sizes = cgm_alloc(comm, n, sizeof(double));
+    game->counts = cgm_alloc(comm, n, sizeof(double));
+    game->linear = cgm_alloc(comm, n, sizeof(double));
+    game->diagonal = cgm_alloc(comm, n, sizeof(double));
+    game->column_of = cgm_alloc(comm, n, sizeof(int64_t));
+    game->rows = cgm_alloc(comm, game->n_rows, sizeof(int64_t));
+    int64_t *first = cgm_alloc(comm, n + 1, sizeof(int64_t));
+    if (game->sizes == NULL || game->counts == NULL || game->linear == NULL ||
+        game->diagonal == NULL || game->column_of == NULL || game->rows == NULL || first == NULL) {
+        free(first);
+        return CGM_ERR_MEMORY;
+    }
+    assign_columns(game);
+    add_up_columns(game);
+    sort_rows(game, first);
+    free(first);
+    if (game->n_columns < n) {
+        game->collapsed = cgm_alloc(comm, game->n_rows * game->n_columns, sizeof(double));
+        if (game->collapsed == NULL) {
+            return CGM_ERR_MEMORY;
+        }
+        collapse_rows(game);
+    }
+    return CGM_OK;
+}
+
+static void game_destroy(column_game *game)
+{
+    free(game->sizes);
+    free(game->counts);
+    free(game->linear);
+    free(game->diagonal);
+    free(game->column_of);
+    free(game->rows);
+    free(game->collapsed);
+}
+
+/* p of a party of m points, from e = e^{-u m}. */
+static double chance(const cgm_grid_node *at, double e)
+{
+    return fmax(at->one_minus_tau + at->tau * e, LEAST_P);
+}
+
+/* Σ ln p, A and E at a node, and whether it matters: Σ ln p − min ln p only falls as parties are
+ * added, so the first that brings it below the limit decides. */
+static void measure_node(const column_game *game, node *found)
+{
+    const cgm_grid_node *at = &found->at;
+    cgm_careful_sum log_prod = {0.0, 0.0};
+    double least = 0.0;
+    for (int64_t k = 0; k < game->n_columns; k++) {
+        const double e = exp(-at->u * game->sizes[k]);
+        const double p = chance(at, e);
+        const double q = at->tau * e / p;
+        const double log_p = log(p);
+        cgm_careful_add(&log_prod, game->counts[k] * log_p);
+        least = fmin(least, log_p);
+        if (log_prod.sum - least < SKIP_LOG) {
+            return;
+        }
+        found->linear += q * game->linear[k];
+        found->diagonal += q * (1.0 - q) * game->diagonal[k];
+    }
+    found->log_prod = cgm_careful_value(&log_prod);
+    found->matters = true;
+}
+
+/* The nodes that matter, in order; returns their number.  Local. */
+static int64_t measure_alone(const column_game *game, const cgm_grid *grid, node *nodes)
 {
     int64_t kept = 0;
-    for (int64_t c = 0; c < count; c++) {
-        double log_prod = 0.0;
-        double least = 0.0;
-        for (int64_t k = 0; k < game->n_sizes; k++) {
-            const int64_t at = k * CHUNK_NODES + c;
-            space->e[at] = exp(-nodes[c].u * game->sizes[k]);
-            space->p[at] = nodes[c].one_minus_tau + nodes[c].tau * space->e[at];
-            space->p[at] = fmax(space->p[at], 1e-300);
-            space->q[at] = nodes[c].tau * space->e[at] / space->p[at];
-            const double log_p = log(space->p[at]);
-            log_prod += game->counts[k] * log_p;
-            least = fmin(least, log_p);
-        }
-        space->log_prod[c] = log_prod;
-        if (log_prod - least < SKIP_LOG) {
-            nodes[c].weight = 0.0;
-        } else {
-            kept++;
+    for (int64_t k = 0; k < grid->n_nodes; k++) {
+        nodes[kept] = (node){.at = grid->nodes[k]};
+        measure_node(game, &nodes[kept]);
+        kept += nodes[kept].matters;
+    }
+    return kept;
+}
+
+/* The same by all ranks for all of them.  Collective. Every rank measures every size-th node,
+ * because neighbours cost alike. dealt [n_nodes], first [size + 1]: work space, node k is
+ * dealt[first[k % size] + k/size]. */
+static int64_t measure_together(cgm_comm *comm, const column_game *game, const cgm_grid *grid,
+                                node *nodes, node *dealt, int64_t *first)
+{
+    const int64_t n_nodes = grid->n_nodes;
+    const int64_t size = comm->size;
+    for (int64_t r = 0; r < size; r++) {
+        first[r + 1] = first[r] + (n_nodes - r + size - 1) / size;
+    }
+    for (int64_t k = comm->rank; k < n_nodes; k += size) {
+        node *mine = &dealt[first[comm->rank] + k / size];
+        mine->at = grid->nodes[k];
+        measure_node(game, mine);
+    }
+    cgm_comm_all_gather(comm, dealt, first, sizeof *dealt);
+    int64_t kept = 0;
+    for (int64_t k = 0; k < n_nodes; k++) {
+        const node *found = &dealt[first[k % size] + k / size];
+        if (found->matters) {
+            nodes[kept++] = *found;
         }
     }
     return kept;
 }
 
-/* A, B and E of every node, over all parties. */
-static void evaluate_totals(const collapsed_game *game, int64_t count, chunk_space *space)
+/* q by column; 0 at the nodes that the last chunk lacks. */
+static void fill_q(const column_game *game, const node *nodes, int64_t count, double *q)
 {
-    const cgm_kernel_sums *sums = game->sums;
-    const int64_t n = sums->n_parties;
-    memset(space->linear, 0, CHUNK_NODES * sizeof(double));
-    memset(space->square, 0, CHUNK_NODES * sizeof(double));
-    memset(space->diagonal, 0, CHUNK_NODES * sizeof(double));
-    for (int64_t j = 0; j < n; j++) {
-        const double *q = space->q + game->size_of[j] * CHUNK_NODES;
-        const double *y = space->y + j * CHUNK_NODES;
-        const double t = sums->reference_sums[j];
-        const double s = sums->party_sums[j * n + j];
+    memset(q, 0, (size_t)(game->n_columns * CHUNK_NODES) * sizeof *q);
+    for (int64_t k = 0; k < game->n_columns; k++) {
         for (int64_t c = 0; c < count; c++) {
-            space->linear[c] += q[c] * t;
-            space->square[c] += q[c] * y[c];
-            space->diagonal[c] += q[c] * (1.0 - q[c]) * s;
+            const double e = exp(-nodes[c].at.u * game->sizes[k]);
+            q[k * CHUNK_NODES + c] = nodes[c].at.tau * e / chance(&nodes[c].at, e);
         }
     }
 }
 
-/* Σ over the chunk's nodes of weight · (with_i − without_i). */
-static double integrate_party(const collapsed_game *game, const node *nodes, int64_t count,
-                              const chunk_space *space, int64_t i)
+/* y = S q of the rows held here, and what they add to B = qᵀy. A panel of rows is multiplied and
+ * added up by itself, its sum exactly, so that no bit depends on which rank holds it. For the sake
+ * of that, and because S is where it is needed, this is not ScaLAPACK's pdgemm, however many sizes
+ * there are: nothing but B, CHUNK_NODES numbers, would have to move between ranks anyway. */
+static void multiply_rows(const column_game *game, chunk_space *space)
 {
-    const cgm_kernel_sums *sums = game->sums;
-    const int64_t n = sums->n_parties;
-    const int64_t at = game->size_of[i] * CHUNK_NODES;
-    const double *e = space->e + at;
-    const double *p = space->p + at;
-    const double *q = space->q + at;
-    const double *y = space->y + i * CHUNK_NODES;
-    const double t = sums->reference_sums[i];
-    const double s = sums->party_sums[i * n + i];
-    const double factor = 2.0 / (double)sums->n_reference;
+    memset(space->squares, 0, CHUNK_NODES * sizeof *space->squares);
+    for (int64_t first = 0; first < game->n_rows; first += CGM_ROW_PANEL) {
+        const int64_t rest = game->n_rows - first;
+        const int64_t count = rest < CGM_ROW_PANEL ? rest : CGM_ROW_PANEL;
+        double *y = space->y + first * CHUNK_NODES;
+        double sum[CHUNK_NODES] = {0.0};
+        cgm_dense_multiply(count, CHUNK_NODES, game->n_columns, game->s + first * game->n_columns,
+                           space->q, y);
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t column = game->column_of[game->first_row + first + i];
+            const double *q = space->q + column * CHUNK_NODES;
+            for (int64_t c = 0; c < CHUNK_NODES; c++) {
+                sum[c] += q[c] * y[i * CHUNK_NODES + c];
+            }
+        }
+        for (int64_t c = 0; c < CHUNK_NODES; c++) {
+            cgm_accumulator_add(&space->squares[c], sum[c] * game->scale);
+        }
+    }
+}
+
+/* What the parties of one column have in common at the nodes of a chunk, and the nodes' totals. */
+typedef struct column_view {
+    double factor; /* 2/n */
+    const double *q;
+    double e[CHUNK_NODES];
+    double less[CHUNK_NODES];   /* 1 − e */
+    double others[CHUNK_NODES]; /* weight · Π_{-i} */
+    double u[CHUNK_NODES];
+    double linear[CHUNK_NODES];
+    double square[CHUNK_NODES];
+    double diagonal[CHUNK_NODES];
+} column_view;
+
+static void view_nodes(const column_game *game, const node *nodes, int64_t count,
+                       const chunk_space *space, column_view *view)
+{
+    view->factor = 2.0 / (double)game->sums->n_reference;
+    for (int64_t c = 0; c < count; c++) {
+        view->u[c] = nodes[c].at.u;
+        view->linear[c] = nodes[c].linear;
+        view->diagonal[c] = nodes[c].diagonal;
+        view->square[c] = cgm_accumulator_value(&space->squares[c]) / game->scale;
+    }
+}
+
+static void view_column(const column_game *game, const node *nodes, int64_t count,
+                        const chunk_space *space, int64_t column, column_view *view)
+{
+    view->q = space->q + column * CHUNK_NODES;
+    for (int64_t c = 0; c < count; c++) {
+        const double exponent = -nodes[c].at.u * game->sizes[column];
+        view->e[c] = exp(exponent);
+        view->less[c] = -expm1(exponent);
+        view->others[c] =
+            nodes[c].at.weight * exp(nodes[c].log_prod - log(chance(&nodes[c].at, view->e[c])));
+    }
+}
+
+/* Σ over the chunk's nodes of weight · (with_i − without_i) for a party with t, S_ii and y. Their
+ * difference is written as what the party adds minus what it thins out of the others' value v:
+ * with_i and without_i themselves are about N times larger than it. */
+static double integrate_party(const column_view *view, int64_t count, double t, double s,
+                              const double *y)
+{
+    double term[CHUNK_NODES];
+    const double *q = view->q;
+    const double factor = view->factor;
+    for (int64_t c = 0; c < count; c++) {
+        const double u = view->u[c];
+        const double linear = view->linear[c] - q[c] * t;
+        const double square = view->square[c] - 2.0 * q[c] * y[c] + q[c] * q[c] * s;
+        const double diagonal = view->diagonal[c] - q[c] * (1.0 - q[c]) * s;
+        const double v = factor * linear - u * (square + diagonal);
+        const double added = factor * t - u * (s + 2.0 * (y[c] - q[c] * s));
+        term[c] = view->others[c] * (view->e[c] * added - view->less[c] * v);
+    }
+    /* Apart from their sum, whose order is fixed, the terms are vector code. */
     double total = 0.0;
     for (int64_t c = 0; c < count; c++) {
-        if (nodes[c].weight == 0.0) {
-            continue;
-        }
-        const double others = exp(space->log_prod[c] - log(p[c])); /* Π_{-i} */
-        const double linear = space->linear[c] - q[c] * t;
-        const double square = space->square[c] - 2.0 * q[c] * y[c] + q[c] * q[c] * s;
-        const double diagonal = space->diagonal[c] - q[c] * (1.0 - q[c]) * s;
-        const double u = nodes[c].u;
-        const double with =
-            others * e[c] *
-            (factor * (t + linear) - u * (s + 2.0 * (y[c] - q[c] * s) + square + diagonal));
-        const double without = others * (factor * linear - u * (square + diagonal));
-        total += nodes[c].weight * (with - without);
+        total += term[c];
     }
     return total;
 }
 
-static cgm_status chunk_create(cgm_comm *comm, const collapsed_game *game, chunk_space *space)
+/* What a chunk of nodes adds to φ of the rows held here.  Collective, but for a holder of all. */
+static void integrate_chunk(cgm_comm *comm, const column_game *game, const node *nodes,
+                            int64_t count, chunk_space *space)
 {
-    const int64_t by_size = game->n_sizes * CHUNK_NODES;
-    const int64_t by_party = game->sums->n_parties * CHUNK_NODES;
-    space->e = cgm_alloc(comm, 3 * by_size + by_party + 4 * CHUNK_NODES, sizeof(double));
-    if (space->e == NULL) {
-        return CGM_ERR_MEMORY;
+    const cgm_kernel_sums *sums = game->sums;
+    fill_q(game, nodes, count, space->q);
+    multiply_rows(game, space);
+    if (game->holder < 0) {
+        cgm_accumulator_reduce(comm, space->squares, CHUNK_NODES);
     }
-    space->p = space->e + by_size;
-    space->q = space->p + by_size;
-    space->y = space->q + by_size;
-    space->log_prod = space->y + by_party;
-    space->linear = space->log_prod + CHUNK_NODES;
-    space->square = space->linear + CHUNK_NODES;
-    space->diagonal = space->square + CHUNK_NODES;
-    return CGM_OK;
-}
-
-/* This rank's chunks of a grid. parts [n_chunks][n_parties]: the rows of its chunks are filled. */
-static int64_t evaluate_chunks(const collapsed_game *game, node *nodes, int64_t n_nodes,
-                               int64_t first_chunk, int64_t end_chunk, chunk_space *space,
-                               double *parts)
-{
-    const int64_t n = game->sums->n_parties;
-    int64_t kept = 0;
-    for (int64_t chunk = first_chunk; chunk < end_chunk; chunk++) {
-        node *first = nodes + chunk * CHUNK_NODES;
-        int64_t count = n_nodes - chunk * CHUNK_NODES;
-        count = count < CHUNK_NODES ? count : CHUNK_NODES;
-        kept += evaluate_probabilities(game, first, count, space);
-        cgm_dense_multiply(n, CHUNK_NODES, game->n_sizes, game->sums_by_size, space->q, space->y);
-        evaluate_totals(game, count, space);
-        for (int64_t i = 0; i < n; i++) {
-            parts[chunk * n + i] = integrate_party(game, first, count, space, i);
+    column_view view = {.q = space->q};
+    view_nodes(game, nodes, count, space, &view);
+    int64_t column = -1;
+    for (int64_t k = 0; k < game->n_rows; k++) {
+        const int64_t row = game->rows[k];
+        const int64_t i = game->first_row + row;
+        if (game->column_of[i] != column) {
+            column = game->column_of[i];
+            view_column(game, nodes, count, space, column, &view);
         }
+        cgm_careful_add(&space->phi[row],
+                        integrate_party(&view, count, sums->reference_sums[i], sums->own_sums[i],
+                                        space->y + row * CHUNK_NODES));
     }
-    return kept;
 }
 
-/* One grid: phi [n_parties], the same bits at every number of ranks because each chunk has one
- * owner and chunks are added in order. */
-static cgm_status integrate_grid(cgm_comm *comm, const collapsed_game *game, double step,
-                                 double offset, double *phi, int64_t *n_kept, double *weight_sum)
+/* Local. */
+static cgm_status chunk_create(cgm_comm *comm, const column_game *game, chunk_space *space)
 {
-    const int64_t n = game->sums->n_parties;
-    const int64_t n_nodes = list_nodes(game, step, offset, NULL, weight_sum);
-    const int64_t n_chunks = (n_nodes + CHUNK_NODES - 1) / CHUNK_NODES;
-    chunk_space space = {0};
-    node *nodes = cgm_alloc(comm, n_nodes, sizeof(node));
-    double *parts = cgm_alloc(comm, n_chunks * n, sizeof(double));
-    int64_t *first_chunk = cgm_alloc(comm, comm->size + 1, sizeof(int64_t));
-    cgm_status status = chunk_create(comm, game, &space);
-    bool refused = nodes == NULL || parts == NULL || first_chunk == NULL;
-    status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : status);
+    space->q = cgm_alloc(comm, game->n_columns * CHUNK_NODES, sizeof(double));
+    space->y = cgm_alloc(comm, game->n_rows * CHUNK_NODES, sizeof(double));
+    space->squares = cgm_alloc(comm, CHUNK_NODES, sizeof(cgm_accumulator));
+    space->phi = cgm_alloc(comm, game->n_rows, sizeof(cgm_careful_sum));
+    return space->q == NULL || space->y == NULL || space->squares == NULL || space->phi == NULL
+               ? CGM_ERR_MEMORY
+               : CGM_OK;
+}
+
+static void chunk_destroy(chunk_space *space)
+{
+    free(space->q);
+    free(space->y);
+    free(space->squares);
+    free(space->phi);
+}
+
+/* The integral over the nodes of a grid that matter: phi [n_parties], the same bits at every number
+ * of ranks.  Collective. */
+static void integrate_nodes(cgm_comm *comm, const column_game *game, const node *nodes,
+                            int64_t n_nodes, chunk_space *space, double *phi)
+{
+    memset(space->phi, 0, (size_t)game->n_rows * sizeof *space->phi);
+    for (int64_t first = 0; first < n_nodes; first += CHUNK_NODES) {
+        const int64_t rest = n_nodes - first;
+        integrate_chunk(comm, game, nodes + first, rest < CHUNK_NODES ? rest : CHUNK_NODES, space);
+    }
+    for (int64_t i = 0; i < game->n_rows; i++) {
+        phi[game->first_row + i] = cgm_careful_value(&space->phi[i]);
+    }
+    cgm_comm_all_gather(comm, phi, game->sums->first_row, sizeof *phi);
+}
+
+/* One grid. */
+static cgm_status integrate_grid(cgm_comm *comm, const column_game *game, double step,
+                                 double offset, chunk_space *space, double *phi, int64_t *n_kept,
+                                 double *weight_sum)
+{
+    cgm_grid grid;
+    cgm_status status = cgm_grid_create(comm, game->semivalue, &game->extent, step, offset, &grid);
+    if (status != CGM_OK) {
+        return status;
+    }
+    node *nodes = cgm_alloc(comm, grid.n_nodes, sizeof *nodes);
+    node *dealt = cgm_alloc(comm, grid.n_nodes, sizeof *dealt);
+    int64_t *first = cgm_alloc(comm, comm->size + 1, sizeof *first);
+    const bool refused = nodes == NULL || dealt == NULL || first == NULL;
+    status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        list_nodes(game, step, offset, nodes, weight_sum);
-        for (int r = 0; r <= comm->size; r++) {
-            first_chunk[r] = n_chunks * r / comm->size;
+        int64_t kept = 0;
+        if (game->holder < 0) {
+            kept = measure_together(comm, game, &grid, nodes, dealt, first);
+        } else if (comm->rank == game->holder) {
+            /* Of few parties the messages would take longer than the work. */
+            kept = measure_alone(game, &grid, nodes);
         }
-        int64_t kept = evaluate_chunks(game, nodes, n_nodes, first_chunk[comm->rank],
-                                       first_chunk[comm->rank + 1], &space, parts);
-        cgm_comm_sum(comm, &kept, 1);
-        cgm_comm_all_gather(comm, parts, first_chunk, (size_t)n * sizeof(double));
+        integrate_nodes(comm, game, nodes, kept, space, phi);
+        if (game->holder >= 0) {
+            cgm_comm_broadcast(comm, &kept, sizeof kept, game->holder);
+        }
         *n_kept += kept;
-        for (int64_t i = 0; i < n; i++) {
-            cgm_careful_sum total = {0.0, 0.0};
-            for (int64_t chunk = 0; chunk < n_chunks; chunk++) {
-                cgm_careful_add(&total, parts[chunk * n + i]);
-            }
-            phi[i] = cgm_careful_value(&total);
-        }
+        *weight_sum = grid.weight_sum;
     }
     free(nodes);
-    free(parts);
-    free(first_chunk);
-    free(space.e);
+    free(dealt);
+    free(first);
+    cgm_grid_destroy(&grid);
     return status;
 }
 
@@ -357,8 +499,8 @@ static bool is_accurate(const cgm_semivalue *semivalue, int64_t n, const double 
 
 /* Two grids, shifted by half a step against each other: their mean is the result, their difference
  * the error estimate. Refined until that meets the tolerance. other [n_parties] is work space. */
-static cgm_status integrate(cgm_comm *comm, const collapsed_game *game, double tolerance,
-                            double grand, double *other, cgm_shapley *shapley)
+static cgm_status integrate(cgm_comm *comm, const column_game *game, double tolerance, double grand,
+                            chunk_space *space, double *other, cgm_shapley *shapley)
 {
     const int64_t n = game->sums->n_parties;
     const bool beta = game->semivalue->kind == CGM_SEMIVALUE_BETA;
@@ -367,11 +509,11 @@ static cgm_status integrate(cgm_comm *comm, const collapsed_game *game, double t
     for (int k = 0; k <= (beta ? BETA_REFINEMENTS : REFINEMENTS) && !accurate; k++) {
         double weights[2];
         shapley->nodes = 0;
-        cgm_status status =
-            integrate_grid(comm, game, step, 0.0, shapley->phi, &shapley->nodes, &weights[0]);
+        cgm_status status = integrate_grid(comm, game, step, 0.0, space, shapley->phi,
+                                           &shapley->nodes, &weights[0]);
         if (status == CGM_OK) {
-            status =
-                integrate_grid(comm, game, step, 0.5 * step, other, &shapley->nodes, &weights[1]);
+            status = integrate_grid(comm, game, step, 0.5 * step, space, other, &shapley->nodes,
+                                    &weights[1]);
         }
         if (status != CGM_OK) {
             return status;
@@ -399,14 +541,19 @@ cgm_status cgm_shapley_integrate(cgm_comm *comm, const cgm_kernel_sums *sums,
                                  const cgm_semivalue *semivalue, double grand, double tolerance,
                                  cgm_shapley *shapley)
 {
-    collapsed_game game = {.sums = sums, .semivalue = semivalue};
+    column_game game = {.sums = sums, .semivalue = semivalue};
+    chunk_space space = {0};
     double *other = cgm_alloc(comm, sums->n_parties, sizeof(double));
-    cgm_status status = collapse(comm, &game);
-    status = cgm_agree(comm, other == NULL ? CGM_ERR_MEMORY : status);
+    cgm_status status = other == NULL ? CGM_ERR_MEMORY : game_create(comm, &game);
     if (status == CGM_OK) {
-        status = integrate(comm, &game, tolerance, grand, other, shapley);
+        status = chunk_create(comm, &game, &space);
     }
-    collapsed_destroy(&game);
+    status = cgm_agree(comm, status);
+    if (status == CGM_OK) {
+        status = integrate(comm, &game, tolerance, grand, &space, other, shapley);
+    }
+    chunk_destroy(&space);
+    game_destroy(&game);
     free(other);
     return status;
 }

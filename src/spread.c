@@ -12,16 +12,16 @@ typedef struct own_rows {
     int64_t n_points[2];
 } own_rows;
 
-static own_rows own_rows_of(const cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+static own_rows own_rows_of(const cgm_comm *comm, const cgm_shard *shard,
                             const cgm_candidates *candidates)
 {
-    own_rows rows = {.n_features = layout->n_features,
+    own_rows rows = {.n_features = shard->n_features,
                      .points = {shard->points, NULL},
                      .n_points = {shard->n_local_points, 0}};
     if (candidates != NULL) {
-        const int64_t first = layout->first_candidate[comm->rank];
-        rows.points[1] = candidates->points + first * layout->n_features;
-        rows.n_points[1] = layout->first_candidate[comm->rank + 1] - first;
+        const int64_t first = candidates->first[comm->rank];
+        rows.points[1] = candidates->points + (first - candidates->held_first) * shard->n_features;
+        rows.n_points[1] = candidates->first[comm->rank + 1] - first;
     }
     return rows;
 }
@@ -102,10 +102,10 @@ static void measure_moments(cgm_comm *comm, const own_rows *rows, int64_t n_poin
     spread->overall = widest * sqrt(variance / (double)d);
 }
 
-cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_shard *shard,
                               const cgm_candidates *candidates, cgm_spread *spread)
 {
-    const int64_t d = layout->n_features;
+    const int64_t d = shard->n_features;
     *spread = (cgm_spread){.low = cgm_alloc(comm, 5 * d, sizeof(double))};
     double *work = cgm_alloc(comm, 2 * d, sizeof(double));
     cgm_accumulator *sums = cgm_alloc(comm, d, sizeof(cgm_accumulator));
@@ -116,7 +116,7 @@ cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cg
         spread->centre = spread->range + d;
         spread->mean = spread->centre + d;
         spread->deviation = spread->mean + d;
-        const own_rows rows = own_rows_of(comm, layout, shard, candidates);
+        const own_rows rows = own_rows_of(comm, shard, candidates);
         const int64_t pool = candidates != NULL ? candidates->n_points : 0;
         measure_range(comm, &rows, work, spread);
         measure_moments(comm, &rows, shard->n_points + pool, work, sums, spread);

@@ -35,6 +35,7 @@ void cgm_timer_stop(cgm_timer *timer, const cgm_comm *comm)
         .kernel_evaluations = comm->counters.kernel_evaluations - before->kernel_evaluations,
         .bytes_sent = comm->counters.bytes_sent - before->bytes_sent,
         .bytes_received = comm->counters.bytes_received - before->bytes_received,
+        .waiting = comm->counters.waiting - before->waiting,
     };
     stage->peak_memory = peak_memory();
     /* The last place is used again rather than overrun: the stage table is fixed and shorter. */
@@ -46,11 +47,11 @@ void cgm_timer_stop(cgm_timer *timer, const cgm_comm *comm)
 static void collect_stage(cgm_comm *comm, cgm_stage_time *stage)
 {
     /* Nanoseconds, because only integers are summed over ranks. */
-    int64_t sums[4] = {(int64_t)llround(stage->seconds * 1e9), stage->work.kernel_evaluations,
-                       stage->work.bytes_sent, stage->work.bytes_received};
-    cgm_comm_sum(comm, sums, 4);
+    int64_t sums[5] = {(int64_t)llround(stage->seconds * 1e9), stage->work.kernel_evaluations,
+                       stage->work.bytes_sent, stage->work.bytes_received, stage->work.waiting};
+    cgm_comm_sum(comm, sums, 5);
     stage->mean = 1e-9 * (double)sums[0] / (double)comm->size;
-    stage->total_work = (cgm_counters){sums[1], sums[2], sums[3]};
+    stage->total_work = (cgm_counters){sums[1], sums[2], sums[3], sums[4]};
 
     double largest[2] = {stage->seconds, (double)stage->peak_memory};
     cgm_comm_max(comm, largest, 2);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cgm/kernel_sums.h"
+#include "cgm/pool.h"
 #include "cgm/provenance.h"
 #include "cgm/sampling.h"
 #include "cgm/tolerance.h"
@@ -60,29 +61,27 @@ static cgm_status compute_own_sum(verification *check)
 {
     cgm_comm *ranks = check->ranks;
     int64_t m = check->own.shape.n_points;
-    int64_t offsets[2] = {0, 1};
+    int64_t keeper[2] = {0, 1};
     int64_t rows[2] = {0, m};
+    int64_t zero[2] = {0, 0};
     const cgm_shard shard = {.n_parties = 1,
                              .n_features = check->own.shape.n_features,
                              .n_points = m,
                              .party_points = &m,
-                             .first_party = offsets,
-                             .n_local_parties = 1,
+                             .first_party = keeper,
+                             .first_point = rows,
+                             .whole = true,
+                             .n_shares = 1,
+                             .share_party = zero,
+                             .share_offset = zero,
+                             .share_first = rows,
                              .n_local_points = m,
-                             .local_first = rows,
                              .points = check->own.points};
-    const cgm_candidates none = {.n_features = shard.n_features};
-    int64_t no_candidate[2] = {0, 0};
-    const cgm_layout layout = {.n_parties = 1,
-                               .n_features = shard.n_features,
-                               .party_points = &m,
-                               .first_party = offsets,
-                               .first_candidate = no_candidate};
+    const cgm_candidates none = {.n_features = shard.n_features, .first = zero};
     cgm_kernel_sums sums;
-    cgm_status status =
-        cgm_kernel_sums_compute(ranks, &layout, &shard, &none, &check->says.kernel, &sums);
+    cgm_status status = cgm_kernel_sums_compute(ranks, &shard, &none, &check->says.kernel, &sums);
     if (status == CGM_OK) {
-        check->own_sum = sums.party_sums[0];
+        check->own_sum = sums.own_sums[0];
     }
     cgm_kernel_sums_destroy(&sums);
     return status;
@@ -98,8 +97,8 @@ static void check_data(verification *check)
     snprintf(detail, sizeof detail, "%lld here, %lld in the result", (long long)own->shape.n_points,
              (long long)says->n_points);
     print_verdict(check, own->shape.n_points == says->n_points, "number of points", detail);
-    uint64_t checksum =
-        cgm_points_checksum(own->points, own->labels, own->shape.n_points, own->shape.n_features);
+    uint64_t checksum = cgm_points_checksum(own->points, own->labels, 0, own->shape.n_points,
+                                            own->shape.n_points, own->shape.n_features);
     snprintf(detail, sizeof detail, "%016llx here, %016llx in the result",
              (unsigned long long)checksum, (unsigned long long)says->checksum);
     print_verdict(check, checksum == says->checksum, "checksum of the data", detail);
@@ -248,14 +247,23 @@ static cgm_status replay(verification *check, const cgm_claimed_reward *reward)
 {
     cgm_comm *ranks = check->ranks;
     const cgm_claims *says = &check->says;
+    cgm_pool packed = {0};
     const cgm_candidates drawn = {.n_points = reward->count,
                                   .n_features = check->own.shape.n_features,
-                                  .points = reward->points};
+                                  .sliced = true,
+                                  .held_end = reward->count,
+                                  .points = reward->points,
+                                  .pool = &packed};
+    const cgm_chain_start start = {.own_sum = check->own_sum,
+                                   .reference_sum = says->reference_sum,
+                                   .n_own = check->own.shape.n_points,
+                                   .target = says->target,
+                                   .patience = 1.0,
+                                   .name = check->says.name};
     double *u = cgm_alloc(ranks, reward->count, sizeof *u);
-    double *affinity = cgm_alloc(ranks, reward->count, sizeof *affinity);
     cgm_sampling_pool pool = {0};
     cgm_chain chain = {0};
-    cgm_status status = u != NULL && affinity != NULL ? CGM_OK : CGM_ERR_MEMORY;
+    cgm_status status = u != NULL ? CGM_OK : CGM_ERR_MEMORY;
     for (int64_t k = 0; k < reward->count && status == CGM_OK; k++) {
         u[k] = says->candidate_sums[reward->indices[k]];
     }
@@ -264,25 +272,25 @@ static cgm_status replay(verification *check, const cgm_claimed_reward *reward)
         status = cgm_sampling_pool_create(ranks, &drawn, &check->says.kernel, &sums, &pool);
     }
     if (status == CGM_OK) {
-        status = cgm_sampling_affinity(ranks, &pool, check->own.points, check->own.shape.n_points,
-                                       affinity);
+        status = cgm_chain_create(ranks, &pool, &chain);
     }
     if (status == CGM_OK) {
-        status = cgm_chain_create(ranks, &pool, affinity, check->own_sum, says->reference_sum,
-                                  check->own.shape.n_points, 0.0, says->target, 1.0, 0,
-                                  check->says.name, &chain);
+        status = cgm_sampling_add_affinity(ranks, &pool, check->own.points,
+                                           check->own.shape.n_points, chain.affinity);
     }
     if (status == CGM_OK) {
+        cgm_chain_begin(&chain, &start);
         const double start_value = chain.value;
-        for (int64_t k = 0; k < reward->count; k++) {
-            cgm_chain_add(ranks, &chain, k);
+        for (int64_t k = 0; k < reward->count && status == CGM_OK; k++) {
+            status = cgm_chain_add(ranks, &chain, k);
         }
-        check_values(check, reward, &chain, start_value);
-        check_reached(check, reward, chain.value);
+        if (status == CGM_OK) {
+            check_values(check, reward, &chain, start_value);
+            check_reached(check, reward, chain.value);
+        }
     }
     cgm_chain_destroy(&chain);
-    cgm_sampling_pool_destroy(&pool);
-    free(affinity);
+    cgm_pool_destroy(&packed);
     free(u);
     return status;
 }

@@ -221,6 +221,7 @@ static cgm_status read_features(const cgm_h5_file *file, const cgm_own_data *own
 static cgm_status read_kernel(const cgm_h5_file *file, const cgm_own_data *own, cgm_claims *says)
 {
     cgm_kernel *kernel = &says->kernel;
+    kernel->instruction_set = cgm_instruction_set_best();
     static const cgm_kernel_type types[] = {CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ};
     bool known = false;
     cgm_status status = CGM_OK;

@@ -68,9 +68,7 @@ static bool is_pool_far(const cgm_kernel_sums *sums, double *to_pool, double *am
     for (int64_t i = 0; i < sums->n_parties; i++) {
         points += (double)sums->party_points[i];
         cross += sums->party_candidate_sums[i];
-        for (int64_t j = 0; j < sums->n_parties; j++) {
-            within += sums->party_sums[i * sums->n_parties + j];
-        }
+        within += sums->row_totals[i];
     }
     *to_pool = cross / (points * (double)sums->n_candidates);
     *among = (within - sums->diagonal * points) / (points * (points - 1.0));

@@ -16,7 +16,6 @@ typedef struct test_case {
     cgm_h5_file file;
     cgm_shard shard;
     cgm_candidates candidates;
-    cgm_layout layout;
     cgm_spread spread;
     cgm_kernel kernel;
     cgm_kernel_sums sums;
@@ -36,12 +35,19 @@ void case_open(cgm_comm *comm, const char *name, const char *lengthscale, const 
 void case_make(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                int64_t n_candidates, double lengthscale, test_case *case_data);
 
+/** As case_make, where a rank holds its own slice of the pool alone.  Collective. */
+void case_make_sliced(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
+                      int64_t n_candidates, double lengthscale, test_case *case_data);
+
 /** The point of a made-up case: party's, or the pool's for party = n_parties.  Local.
  * @param[out] point  [n_features] */
 void case_point(int64_t party, int64_t row, int64_t n_features, double *point);
 
 /** Collective. The kernel sums at the case's lengthscale. */
 void case_sums(cgm_comm *comm, test_case *case_data);
+
+/** Collective. S [n_parties][n_parties], whole on every rank; the caller frees it. */
+double *case_party_sums(cgm_comm *comm, const cgm_kernel_sums *sums);
 
 /** Collective. All numbers of a dataset, or of an attribute of it; the caller frees them. */
 double *case_read(cgm_comm *comm, const test_case *case_data, const char *path,

@@ -95,13 +95,14 @@ pattern "no tabs, no blanks at line ends" $'\t|[ ]+$' "$@"
 pattern "at most 100 columns" '^.{101,}' "$@"
 wc -l "${c_files[@]}" | awk '$1 > 600 && $2 != "total"' | verdict "files of at most 600 lines"
 
-owner "HDF5 in h5.c" '#include <hdf5' src/h5.c
+owner "HDF5 in h5.c" '#include <hdf5' src/h5.c src/h5_write.c src/h5_common.h
 owner "GLPK in reward_lp.c" '#include <glpk' src/reward_lp.c
 owner "inih in config.c" '#include <ini\.h' src/config.c
 owner "libcsv in import.c" '#include <csv\.h' src/import.c
 owner "Random123 in rng.c" '#include <Random123' src/rng.c
 owner "BLAS in dense.c" '#include <(cblas|lapacke|openblas)' src/dense.c
-owner "MPI in comm.c" '\bMPI_[A-Z][a-z]\w*\(' src/comm.c src/main.c src/h5.c src/provenance.c
+owner "MPI in comm.c" '\bMPI_[A-Z][a-z]\w*\(' src/comm.c src/main.c src/h5_write.c \
+    src/provenance.c
 for header in include/cgm/*.h; do
     name=$(basename "$header" .h)
     [[ -f src/$name.c || $name == status || $name == tolerance ]] || echo "$header"

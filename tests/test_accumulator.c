@@ -125,6 +125,48 @@ static void test_signed_terms_are_exact(void **state)
     free(terms);
 }
 
+/* Sums side by side hold what single ones do. */
+static void test_sums_side_by_side(void **state)
+{
+    (void)state;
+    enum { SUMS = 37, ROUNDS = 50 };
+    int64_t high[SUMS + 1] = {0};
+    int64_t low[SUMS + 1] = {0};
+    cgm_accumulator single[SUMS] = {{{0}}};
+    const cgm_accumulators sums = {high, low};
+    uint64_t seed = 7;
+    for (int round = 0; round < ROUNDS; round++) {
+        double terms[SUMS];
+        for (int k = 0; k < SUMS; k++) {
+            terms[k] = ldexp(next_uniform(&seed), k % 3 == 0 ? 10 : -30 * (k % 3));
+            cgm_accumulator_add(&single[k], terms[k]);
+        }
+        cgm_accumulators_add(sums, 1, SUMS, terms);
+    }
+    assert_true(high[0] == 0 && low[0] == 0);
+    for (int k = 0; k < SUMS; k++) {
+        const double expected = cgm_accumulator_value(&single[k]);
+        assert_true(same_bits(cgm_accumulators_value(sums, k + 1), expected));
+    }
+}
+
+static void test_threads_add_to_one_sum(void **state)
+{
+    (void)state;
+    double *terms = allocate_terms();
+    fill_signed(terms, N_TERMS, 3);
+    cgm_accumulator sum = {{0}};
+#pragma omp parallel for num_threads(4)
+    for (int64_t k = 0; k < N_TERMS; k++) {
+        cgm_accumulator_add_shared(&sum, terms[k]);
+    }
+    assert_true(units_held(&sum) == units_of_all(terms, N_TERMS));
+    cgm_accumulator_add_shared(&sum, NAN);
+    cgm_accumulator_add_shared(&sum, 1.0);
+    assert_true(isnan(cgm_accumulator_value(&sum)));
+    free(terms);
+}
+
 static void test_order_does_not_matter(void **state)
 {
     (void)state;
@@ -267,6 +309,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_one_term_is_kept),
         cmocka_unit_test(test_positive_terms_are_exact),
         cmocka_unit_test(test_signed_terms_are_exact),
+        cmocka_unit_test(test_sums_side_by_side),
+        cmocka_unit_test(test_threads_add_to_one_sum),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_tiny_terms_round_to_the_unit),
         cmocka_unit_test(test_small_rest_of_large_terms),

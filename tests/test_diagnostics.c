@@ -6,6 +6,7 @@
 #include "cases.h"
 #include "cgm/diagnostics.h"
 #include "cgm/features.h"
+#include "cgm/rng.h"
 #include "cgm/tolerance.h"
 #include "games.h"
 #include "harness.h"
@@ -32,10 +33,9 @@ static void test_scaling(void **state)
         cgm_spread after;
         make_scaled_case(comm, &made);
         const double first = made.candidates.points[0];
-        assert_all_ranks(comm, cgm_features_scale(comm, scalings[k], &made.layout, &made.shard,
-                                                  &made.candidates, &features) == CGM_OK);
-        assert_all_ranks(comm, cgm_spread_measure(comm, &made.layout, &made.shard, NULL, &after) ==
-                                   CGM_OK);
+        assert_all_ranks(comm, cgm_features_scale(comm, scalings[k], &made.shard, &made.candidates,
+                                                  &features) == CGM_OK);
+        assert_all_ranks(comm, cgm_spread_measure(comm, &made.shard, NULL, &after) == CGM_OK);
         const double zero[] = {0.0, 0.0, 0.0};
         const double one[] = {1.0, 1.0, 0.0}; /* a constant feature stays constant, at 0 */
         const bool standard = scalings[k] == CGM_SCALE_STANDARD;
@@ -58,9 +58,9 @@ static cgm_diagnostics measure(cgm_comm *comm, test_case *made)
     cgm_values values;
     cgm_diagnostics found;
     assert_all_ranks(comm, cgm_values_compute(comm, &made->sums, &values) == CGM_OK);
-    assert_all_ranks(comm, cgm_diagnostics_measure(comm, &made->layout, &made->shard,
-                                                   &made->candidates, &made->kernel, &made->sums,
-                                                   &values, 1, &found) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_diagnostics_measure(comm, &made->shard, &made->candidates, &made->kernel,
+                                             &made->sums, &values, 1, &found) == CGM_OK);
     assert_same_on_all_ranks(comm, &found, sizeof found);
     cgm_values_destroy(&values);
     return found;
@@ -129,6 +129,7 @@ static void test_monotonicity_of_few_parties(void **state)
     test_case made;
     case_make(comm, 4, (int64_t[]){10, 20, 30, 40}, 2, 100, 0.2, &made);
     case_sums(comm, &made);
+    double *square = case_party_sums(comm, &made.sums);
     int64_t violations = 0;
     double worst = INFINITY;
     for (int mask = 0; mask < 16; mask++) {
@@ -138,14 +139,15 @@ static void test_monotonicity_of_few_parties(void **state)
                 member[j] = (mask >> j & 1) != 0;
             }
             if (!member[i]) {
-                const double before = cgm_coalition_value(&made.sums, member);
+                const double before = game_value(&made.sums, square, member);
                 member[i] = true;
-                const double marginal = cgm_coalition_value(&made.sums, member) - before;
+                const double marginal = game_value(&made.sums, square, member) - before;
                 violations += marginal < 0.0;
                 worst = fmin(worst, marginal);
             }
         }
     }
+    free(square);
     const cgm_diagnostics found = measure(comm, &made);
     assert_all_ranks(comm, found.marginals == 4 * 8);
     assert_all_ranks(comm, found.monotone_violations == violations);
@@ -153,22 +155,69 @@ static void test_monotonicity_of_few_parties(void **state)
     case_close(&made);
 }
 
-/* Above 20 parties along orders: 1000 orders of 25 parties, the same at any number of ranks. */
+/* The marginals along the orders that the program draws, one party after another. */
+static cgm_diagnostics walk_orders(const cgm_kernel_sums *sums, const double *square,
+                                   int64_t n_orders)
+{
+    enum { MOST = 150 };
+    const int64_t n = sums->n_parties;
+    cgm_diagnostics found = {.worst_marginal = INFINITY};
+    for (int64_t number = 0; number < n_orders; number++) {
+        const cgm_rng rng = {1, (uint64_t)number, CGM_RNG_ORDER};
+        int64_t order[MOST];
+        double cross[MOST] = {0.0};
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t words[4];
+            cgm_rng_words(&rng, (uint64_t)i, 0, 0, words);
+            const int64_t j = (int64_t)(cgm_rng_uniform(words[0]) * (double)(i + 1));
+            order[i] = order[j];
+            order[j] = i;
+        }
+        double size = 0.0;
+        double linear = 0.0;
+        double quadratic = 0.0;
+        double before = 0.0;
+        for (int64_t k = 0; k < n; k++) {
+            const double *row = square + order[k] * n;
+            size += (double)sums->party_points[order[k]];
+            linear += sums->reference_sums[order[k]];
+            quadratic += row[order[k]] + 2.0 * cross[order[k]];
+            const double value = cgm_coalition_formula(sums->n_reference, size, linear, quadratic);
+            found.marginals++;
+            found.monotone_violations += value < before;
+            found.worst_marginal = fmin(found.worst_marginal, value - before);
+            before = value;
+            for (int64_t j = 0; j < n; j++) {
+                cross[j] += row[j];
+            }
+        }
+    }
+    return found;
+}
+
+/* Above 20 parties along 1000 orders, S on one rank or on several: the same numbers as walking each
+ * order party by party. */
 static void test_monotonicity_of_many_parties(void **state)
 {
     cgm_comm *comm = *state;
-    enum { N = 25 };
-    test_case made;
-    int64_t sizes[N];
-    game_mixed_sizes(N, 40.0, 3, sizes);
-    case_make(comm, N, sizes, 2, 100, 0.2, &made);
-    case_sums(comm, &made);
-    const cgm_diagnostics found = measure(comm, &made);
-    assert_all_ranks(comm, found.marginals == 1000 * N);
-    assert_all_ranks(comm,
-                     found.monotone_violations > 0 && found.monotone_violations < found.marginals);
-    assert_all_ranks(comm, found.worst_marginal < 0.0 && found.worst_marginal > -1.0);
-    case_close(&made);
+    const int64_t counts[] = {25, 150};
+    for (int k = 0; k < 2; k++) {
+        test_case made;
+        int64_t sizes[150];
+        game_mixed_sizes(counts[k], 40.0, 3, sizes);
+        case_make(comm, counts[k], sizes, 2, 100, 0.2, &made);
+        case_sums(comm, &made);
+        double *square = case_party_sums(comm, &made.sums);
+        const cgm_diagnostics expected = walk_orders(&made.sums, square, 1000);
+        const cgm_diagnostics found = measure(comm, &made);
+        assert_all_ranks(comm, found.marginals == 1000 * counts[k]);
+        assert_all_ranks(comm, found.monotone_violations == expected.monotone_violations &&
+                                   found.worst_marginal == expected.worst_marginal);
+        assert_all_ranks(comm, found.monotone_violations > 0 &&
+                                   found.monotone_violations < found.marginals);
+        free(square);
+        case_close(&made);
+    }
 }
 
 int main(int argc, char **argv)

@@ -1,10 +1,14 @@
 /* The certificate: every row where it holds and where a planted violation breaks it. test_golden.c
  * has the certificates of the golden cases. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "../src/incentives_alike.h"
 #include "cgm/incentives.h"
+#include "cgm/rng.h"
 #include "cgm/tolerance.h"
+#include "games.h"
 #include "harness.h"
 
 enum { PARTIES = 3, MANY = 22 };
@@ -73,7 +77,6 @@ static void certify(cgm_comm *comm, sketch *s, cgm_incentives *incentives)
     cgm_kernel_sums sums = {.n_parties = s->n,
                             .n_reference = 100,
                             .party_points = s->sizes,
-                            .party_sums = s->party_sums,
                             .reference_sums = s->reference_sums};
     /* As in a run, rank 0 alone has the coalitions. */
     cgm_values values = {.single = s->single,
@@ -81,12 +84,14 @@ static void certify(cgm_comm *comm, sketch *s, cgm_incentives *incentives)
                          .coalitions = comm->rank == 0 ? s->coalitions : NULL};
     cgm_shapley shapley = {
         .semivalue = s->semivalue, .phi = s->phi, .alpha = s->alpha, .tie = s->tie};
+    game_share_rows(comm, s->party_sums, &sums);
     s->reward.r = s->r;
     s->reward.stable = s->stable;
     *incentives = (cgm_incentives){.n_sets = 2, .realised = s->realised};
     assert_all_ranks(comm, cgm_incentives_certify(comm, s->names, &sums, &values, &shapley,
                                                   &s->reward, incentives) == CGM_OK);
     assert_same_on_all_ranks(comm, incentives->rows, sizeof incentives->rows);
+    game_forget_rows(&sums);
 }
 
 /* All rows hold but those named; expected violation of the first, and what its detail says. */
@@ -347,6 +352,79 @@ static void test_many_parties(void **state)
                   "cannot be shown");
 }
 
+/* Many parties in few places: those of one place and size are alike, on whatever rank their rows
+ * are. Two that differ in their sum with a single party are not. */
+static void test_alike_on_several_ranks(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 200, PLACES = 7, ODD = 150 };
+    int64_t sizes[N];
+    int64_t alike[N];
+    double t[N];
+    double *square = calloc(N * N, sizeof *square);
+    assert_all_ranks(comm, square != NULL);
+    for (int i = 0; i < N; i++) {
+        sizes[i] = 10 + i % 2;
+        t[i] = 500.0 * (double)sizes[i] * (double)(1 + i % PLACES);
+        for (int j = 0; j < N; j++) {
+            const int apart = i % PLACES - j % PLACES;
+            square[i * N + j] =
+                exp(-(double)(apart * apart)) * (double)((10 + i % 2) * (10 + j % 2));
+        }
+    }
+    square[ODD * N + 3] *= 1.0 + 1e-9;
+    square[3 * N + ODD] = square[ODD * N + 3];
+    cgm_kernel_sums sums = {.n_parties = N, .party_points = sizes, .reference_sums = t};
+    game_share_rows(comm, square, &sums);
+    assert_all_ranks(comm, cgm_alike_find(comm, &sums, alike) == CGM_OK);
+    for (int i = 0; i < N; i++) {
+        const bool odd = i == ODD || i == 3;
+        assert_all_ranks(comm, alike[i] == (odd                     ? i
+                                            : i % (2 * PLACES) == 3 ? 3 + 2 * PLACES
+                                                                    : i % (2 * PLACES)));
+    }
+    game_forget_rows(&sums);
+    free(square);
+}
+
+/* Strict desirability beyond enumeration against a look at every pair, with ties in φ and v. */
+static void test_desirability_by_every_pair(void **state)
+{
+    cgm_comm *comm = *state;
+    int64_t holding = 0;
+    for (uint64_t number = 0; number < 50; number++) {
+        sketch s = {.n = MANY, .semivalue = shapley_value};
+        const cgm_rng rng = {17, number, CGM_RNG_SIMULATE};
+        for (int i = 0; i < MANY; i++) {
+            uint64_t words[4];
+            cgm_rng_words(&rng, (uint64_t)i, 0, 0, words);
+            s.names[i] = "party";
+            s.sizes[i] = 1 + i;
+            s.tie[i] = (int64_t)(words[0] % 10);
+            s.phi[i] = s.alpha[i] = 0.1 * (double)(s.tie[i] + 1);
+            s.single[i] = 0.01 * (double)(words[1] % 10);
+            s.ceiling[i] = 0.9;
+            s.r[i] = s.realised[i] = s.realised[MANY + i] =
+                s.alpha[i] * (0.5 + 0.01 * (double)number * cgm_rng_uniform(words[2]));
+        }
+        s.reward = (cgm_reward){.status = CGM_REWARD_OPTIMAL, .v_star = 0.6, .rho = 1.0};
+        double gap = -INFINITY;
+        for (int i = 0; i < MANY; i++) {
+            for (int j = 0; j < MANY; j++) {
+                if (s.tie[i] > s.tie[j] && s.single[i] >= s.single[j]) {
+                    gap = fmax(gap, s.r[j] - s.r[i]);
+                }
+            }
+        }
+        cgm_incentives incentives;
+        certify(comm, &s, &incentives);
+        const cgm_incentive_row *row = &incentives.rows[CGM_STRICT_DESIRABILITY];
+        assert_all_ranks(comm, row->holds == (gap < 0.0) && row->violation == fmax(gap, 0.0));
+        holding += gap < 0.0;
+    }
+    assert_all_ranks(comm, holding > 5 && holding < 45);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +443,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_contribution),
         cmocka_unit_test(test_relaxed),
         cmocka_unit_test(test_many_parties),
+        cmocka_unit_test(test_alike_on_several_ranks),
+        cmocka_unit_test(test_desirability_by_every_pair),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,4 +1,5 @@
-/* The kernel's exponential against libm over its whole range, and tiles against plain sums. */
+/* The kernel's loops, compiled for each instruction set that this processor has: sums against long
+ * double, and what they must not depend on, bit for bit. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 #include "cgm/tolerance.h"
 #include "harness.h"
 
-enum { SAMPLES = 200000, LARGEST_FEATURES = 9 };
+enum { LARGEST_FEATURES = 300, FEW_RUNGS = 3 };
+
+static const cgm_kernel_type types[] = {CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ};
 
 static double uniform_number(uint64_t stream, uint64_t k)
 {
@@ -18,46 +21,64 @@ static double uniform_number(uint64_t stream, uint64_t k)
     return cgm_rng_uniform(words[0]);
 }
 
-static void test_exponential_over_its_range(void **state)
+/* ---- blocks ---- */
+
+/* A block of points, cut into segments of up to segment_points, and those points. */
+typedef struct sample {
+    cgm_block block;
+    cgm_segment segments[CGM_BLOCK_POINTS];
+    double *points;
+} sample;
+
+static void pack(const cgm_kernel *kernel, sample *s)
 {
-    cgm_comm *comm = *state;
-    bool close = true;
-    for (uint64_t k = 0; k < SAMPLES; k++) {
-        /* Exponents from denormal to the last that counts, dense in the logarithm. */
-        const double z = exp(-740.0 + 746.5 * uniform_number(1, k));
-        double result;
-        cgm_kernel_exponential(&z, &result, 1);
-        const long double exact = expl(-(long double)z);
-        const long double error = fabsl((long double)result - exact) / exact;
-        close = close && (error <= CGM_TEST_EXPONENTIAL * (1.0L + (long double)z) || z > 707.0);
+    for (int64_t k = 0; k < s->block.n_segments; k++) {
+        const cgm_segment *segment = &s->segments[k];
+        cgm_kernel_pack(kernel, s->points + segment->begin * kernel->n_features, segment,
+                        &s->block);
     }
-    assert_all_ranks(comm, close);
 }
 
-static void test_exponential_at_its_ends(void **state)
-{
-    cgm_comm *comm = *state;
-    const double z[] = {0.0, 5e-324, 1e-300, 708.0, 1e300, INFINITY};
-    const double expected[] = {1.0, 1.0, 1.0, 0.0, 0.0, 0.0};
-    double result[6];
-    cgm_kernel_exponential(z, result, 6);
-    assert_all_ranks(comm, memcmp(result, expected, sizeof expected) == 0);
-}
-
-/* A block of points whose coordinates are uniform on [0, spread), and those points. */
-static cgm_block make_block(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_points,
-                            double spread, uint64_t stream, double **points)
+static sample *sample_create(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_points,
+                             int64_t segment_points, uint64_t stream)
 {
     const int64_t d = kernel->n_features;
-    cgm_block block = {.n_points = n_points, .stride = (n_points + 7) / 8 * 8};
-    *points = cgm_alloc(comm, n_points * d, sizeof(double));
-    block.coordinates = cgm_alloc(comm, block.stride * d, sizeof(double));
-    assert_all_ranks(comm, *points != NULL && block.coordinates != NULL);
-    for (int64_t k = 0; k < n_points * d; k++) {
-        (*points)[k] = spread * uniform_number(stream, (uint64_t)k);
+    sample *s = cgm_alloc(comm, 1, sizeof *s);
+    assert_all_ranks(comm, s != NULL);
+    s->block.n_points = n_points;
+    s->block.stride = (n_points + CGM_LANES - 1) / CGM_LANES * CGM_LANES;
+    s->block.segments = s->segments;
+    s->block.coordinates = cgm_alloc(comm, s->block.stride * d, sizeof(double));
+    s->points = cgm_alloc(comm, n_points * d, sizeof(double));
+    assert_all_ranks(comm, s->block.coordinates != NULL && s->points != NULL);
+    for (int64_t first = 0; first < n_points; first += segment_points) {
+        const int64_t left = n_points - first;
+        s->segments[s->block.n_segments++] = (cgm_segment){
+            .n_points = left < segment_points ? left : segment_points, .begin = first};
     }
-    cgm_kernel_pack(kernel, *points, &block);
-    return block;
+    for (int64_t k = 0; k < n_points * d; k++) {
+        s->points[k] = uniform_number(stream, (uint64_t)k);
+    }
+    pack(kernel, s);
+    return s;
+}
+
+static void sample_destroy(sample *s)
+{
+    free(s->block.coordinates);
+    free(s->points);
+    free(s);
+}
+
+/* A lengthscale at which kernel values are neither all alike nor all 0. */
+static cgm_kernel make_kernel(cgm_kernel_type type, int64_t n_features, cgm_instruction_set set)
+{
+    static double centre[LARGEST_FEATURES]; /* of zeros */
+    return (cgm_kernel){.type = type,
+                        .n_features = n_features,
+                        .lengthscale = 0.22 * sqrt((double)n_features),
+                        .centre = centre,
+                        .instruction_set = set};
 }
 
 static long double exact_kernel(const cgm_kernel *kernel, const double *x, const double *y,
@@ -88,129 +109,454 @@ static long double exact_kernel(const cgm_kernel *kernel, const double *x, const
     return k;
 }
 
-/* One shape: tile, row, slope and ladder against sums in long double. */
-static void check_shape(cgm_comm *comm, cgm_kernel_type type, int64_t n_features, int64_t n_a,
-                        int64_t n_b)
-{
-    const double centre[LARGEST_FEATURES] = {0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
-    cgm_kernel kernel = {
-        .type = type, .n_features = n_features, .lengthscale = 0.31, .centre = centre};
-    double *x;
-    double *y;
-    cgm_block a = make_block(comm, &kernel, n_a, 1.0, 2, &x);
-    cgm_block b = make_block(comm, &kernel, n_b, 1.0, 3, &y);
+/* Sums over the rows of a segment, or over all columns, in long double. */
+typedef struct exact_sums {
     double rows[CGM_BLOCK_POINTS];
     double columns[CGM_BLOCK_POINTS];
-    double expected_rows[CGM_BLOCK_POINTS] = {0.0};
-    double expected_columns[CGM_BLOCK_POINTS] = {0.0};
-    double row[CGM_BLOCK_POINTS];
-    double slope;
-    double ladder[CGM_LADDER_RUNGS];
-    long double expected = 0.0L;
-    long double expected_slope = 0.0L;
-    const double total = cgm_kernel_tile(&kernel, &a, &b, rows, columns);
-    const double slope_total = cgm_kernel_slope(&kernel, &a, &b, &slope);
-    cgm_kernel_ladder(&kernel, &a, &b, CGM_LADDER_RUNGS, ladder);
-    bool row_equal = true;
-    for (int64_t i = 0; i < n_a; i++) {
-        cgm_kernel_row(&kernel, &a, i, &b, row);
-        for (int64_t j = 0; j < n_b; j++) {
-            long double k_slope;
-            long double k = exact_kernel(&kernel, x + i * n_features, y + j * n_features, &k_slope);
-            expected += k;
-            expected_slope += k_slope;
-            expected_rows[i] += (double)k;
-            expected_columns[j] += (double)k;
-            row_equal = row_equal && fabs(row[j] - (double)k) < CGM_TEST_SUMS_RELATIVE;
+    double slopes[CGM_BLOCK_POINTS];
+} exact_sums;
+
+static void sum_exactly(const cgm_kernel *kernel, const sample *a, const cgm_segment *segment,
+                        const sample *b, exact_sums *sums)
+{
+    const int64_t d = kernel->n_features;
+    memset(sums, 0, sizeof *sums);
+    long double rows[CGM_BLOCK_POINTS] = {0.0L};
+    for (int64_t j = 0; j < b->block.n_points; j++) {
+        long double column = 0.0L;
+        long double column_slope = 0.0L;
+        for (int64_t i = segment->begin; i < segment->begin + segment->n_points; i++) {
+            long double slope;
+            const long double k =
+                exact_kernel(kernel, a->points + i * d, b->points + j * d, &slope);
+            rows[i] += k;
+            column += k;
+            column_slope += slope;
         }
+        sums->columns[j] = (double)column;
+        sums->slopes[j] = (double)column_slope;
     }
-    const double relative = CGM_TEST_SUMS_RELATIVE;
-    const double absolute = CGM_TEST_SUMS_ABSOLUTE;
-    assert_all_ranks(comm, row_equal);
-    assert_close(comm, total, (double)expected, relative, absolute);
-    assert_close(comm, slope_total, (double)expected, relative, absolute);
-    assert_close(comm, slope, (double)expected_slope, relative, absolute);
-    assert_close_array(comm, rows, expected_rows, n_a, relative, absolute);
-    assert_close_array(comm, columns, expected_columns, n_b, relative, absolute);
-    for (int rung = 0; rung < CGM_LADDER_RUNGS; rung++) {
-        cgm_kernel at = kernel;
-        at.lengthscale = kernel.lengthscale * pow(0.5, 0.5 * rung);
-        cgm_kernel_pack(&at, x, &a);
-        cgm_kernel_pack(&at, y, &b);
-        const double normal = cgm_kernel_tile(&at, &a, &b, rows, columns);
-        /* Each squaring doubles the relative error of the first exponential. */
-        assert_close(comm, ladder[rung], normal, relative, absolute);
+    for (int64_t i = 0; i < a->block.n_points; i++) {
+        sums->rows[i] = (double)rows[i];
     }
-    free(x);
-    free(y);
-    free(a.coordinates);
-    free(b.coordinates);
+}
+
+#define assert_sums(comm, actual, expected, count)                                                 \
+    assert_close_array(comm, actual, expected, count, CGM_TEST_SUMS_RELATIVE,                      \
+                       CGM_TEST_SUMS_ABSOLUTE)
+
+/* One tile against sums in long double, from a segment of the columns on. */
+static void check_tile(cgm_comm *comm, const cgm_kernel *kernel, sample *a, sample *b,
+                       const cgm_tile *tile)
+{
+    const int64_t begin = tile->columns->segments[tile->first_segment].begin;
+    const int64_t count = b->block.n_points - begin;
+    exact_sums exact;
+    double sums[CGM_BLOCK_POINTS];
+    double slopes[CGM_BLOCK_POINTS];
+    double ladder[FEW_RUNGS * CGM_BLOCK_POINTS];
+    sum_exactly(kernel, a, tile->row_segment, b, &exact);
+    cgm_kernel_columns(kernel, tile, sums);
+    assert_sums(comm, sums + begin, exact.columns + begin, count);
+    cgm_kernel_slopes(kernel, tile, sums, slopes);
+    assert_sums(comm, sums + begin, exact.columns + begin, count);
+    assert_sums(comm, slopes + begin, exact.slopes + begin, count);
+    cgm_kernel_ladder(kernel, tile, FEW_RUNGS, ladder);
+    for (int rung = 0; rung < FEW_RUNGS; rung++) {
+        cgm_kernel at = *kernel;
+        at.lengthscale = kernel->lengthscale * pow(0.5, 0.5 * rung);
+        sum_exactly(&at, a, tile->row_segment, b, &exact);
+        assert_sums(comm, ladder + rung * CGM_BLOCK_POINTS + begin, exact.columns + begin, count);
+    }
+}
+
+/* Whole blocks, and one row, against sums in long double. */
+static void check_blocks(cgm_comm *comm, const cgm_kernel *kernel, sample *a, sample *b)
+{
+    const cgm_segment all = {.n_points = a->block.n_points};
+    exact_sums exact;
+    double rows[CGM_BLOCK_POINTS];
+    double columns[CGM_BLOCK_POINTS];
+    sum_exactly(kernel, a, &all, b, &exact);
+    cgm_kernel_rows_and_columns(kernel, &a->block, &b->block, rows, columns);
+    assert_sums(comm, rows, exact.rows, a->block.n_points);
+    assert_sums(comm, columns, exact.columns, b->block.n_points);
+    for (int64_t j = b->block.n_points; j < b->block.stride; j++) {
+        assert_all_ranks(comm, columns[j] == 0.0);
+    }
+    const cgm_segment last = {.n_points = 1, .begin = a->block.n_points - 1};
+    const cgm_tile tile = {&a->block, &last, &b->block, 0};
+    sum_exactly(kernel, a, &last, b, &exact);
+    cgm_kernel_columns(kernel, &tile, columns);
+    assert_sums(comm, columns, exact.columns, b->block.n_points);
+    for (int64_t j = b->block.n_points; j < b->block.stride; j++) {
+        assert_all_ranks(comm, columns[j] == 0.0);
+    }
+}
+
+static void check_shape(cgm_comm *comm, cgm_kernel_type type, int64_t n_features, int64_t n_a,
+                        int64_t n_b, int64_t segment_points)
+{
+    cgm_kernel kernel = make_kernel(type, n_features, CGM_PORTABLE);
+    sample *a = sample_create(comm, &kernel, n_a, segment_points, 2);
+    sample *b = sample_create(comm, &kernel, n_b, segment_points, 3);
+    for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+        const cgm_tile tile = {&a->block, &a->segments[a->block.n_segments - 1], &b->block,
+                               b->block.n_segments / 2};
+        check_tile(comm, &kernel, a, b, &tile);
+        check_blocks(comm, &kernel, a, b);
+    }
+    sample_destroy(a);
+    sample_destroy(b);
 }
 
 static void test_tiles_of_all_shapes(void **state)
 {
-    const int64_t features[] = {1, 2, 3, 4, 9};
-    const int64_t points[] = {1, 7, 8, 9, 57, 512};
-    const cgm_kernel_type types[] = {CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ};
+    const int64_t features[] = {1, 2, 3, 9};
+    const int64_t points[] = {1, 7, 8, 9, 57, 140};
     for (size_t t = 0; t < 3; t++) {
-        for (size_t f = 0; f < 5; f++) {
+        for (size_t f = 0; f < 4; f++) {
             for (size_t k = 0; k < 6; k++) {
-                check_shape(*state, types[t], features[f], points[k], points[5 - k]);
+                check_shape(*state, types[t], features[f], points[k], points[5 - k], 13);
+            }
+        }
+        check_shape(*state, types[t], 2, 69, CGM_BLOCK_POINTS, CGM_BLOCK_POINTS);
+        check_shape(*state, types[t], 2, CGM_BLOCK_POINTS, 40, CGM_BLOCK_POINTS);
+    }
+}
+
+static void test_many_features(void **state)
+{
+    check_shape(*state, CGM_KERNEL_SE, 128, 70, 57, 66);
+    check_shape(*state, CGM_KERNEL_SE, 129, 9, 41, 9);
+    check_shape(*state, CGM_KERNEL_SE, LARGEST_FEATURES, 70, 57, 66);
+    check_shape(*state, CGM_KERNEL_RQ, LARGEST_FEATURES, 9, 41, 9);
+}
+
+/* Squaring doubles the relative error of the first exponential from rung to rung. */
+static void test_long_ladder(void **state)
+{
+    cgm_comm *comm = *state;
+    cgm_kernel kernel = make_kernel(CGM_KERNEL_SE, 3, CGM_PORTABLE);
+    kernel.lengthscale = 4.0;
+    sample *s = sample_create(comm, &kernel, 100, 100, 2);
+    const cgm_tile tile = {&s->block, s->segments, &s->block, 0};
+    static double ladder[CGM_LADDER_RUNGS * CGM_BLOCK_POINTS];
+    for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+        cgm_kernel_ladder(&kernel, &tile, CGM_LADDER_RUNGS, ladder);
+        for (int rung = 0; rung < CGM_LADDER_RUNGS; rung++) {
+            exact_sums exact;
+            cgm_kernel at = kernel;
+            at.lengthscale = kernel.lengthscale * pow(0.5, 0.5 * rung);
+            sum_exactly(&at, s, s->segments, s, &exact);
+            assert_close_array(comm, ladder + rung * CGM_BLOCK_POINTS, exact.columns, 100,
+                               CGM_TEST_EVALUATION * pow(2.0, rung), 0.0);
+        }
+    }
+    sample_destroy(s);
+}
+
+/* ---- distances ---- */
+
+static void check_distances(cgm_comm *comm, const cgm_kernel *kernel, const sample *a,
+                            const sample *b)
+{
+    const cgm_tile tile = {&a->block, &a->segments[0], &b->block, 0};
+    double least[CGM_BLOCK_POINTS];
+    double most[CGM_BLOCK_POINTS];
+    double expected_least[CGM_BLOCK_POINTS];
+    double expected_most[CGM_BLOCK_POINTS];
+    double x[LARGEST_FEATURES], y[LARGEST_FEATURES];
+    for (int64_t j = 0; j < b->block.n_points; j++) {
+        expected_least[j] = INFINITY;
+        expected_most[j] = -INFINITY;
+        cgm_kernel_point(kernel, &b->block, j, y);
+        for (int64_t i = 0; i < a->segments[0].n_points; i++) {
+            double q = 0.0;
+            cgm_kernel_point(kernel, &a->block, i, x);
+            for (int64_t f = 0; f < kernel->n_features; f++) {
+                q += (x[f] - y[f]) * (x[f] - y[f]);
+            }
+            if (a != b || i != j) {
+                expected_least[j] = fmin(q, expected_least[j]);
+                expected_most[j] = fmax(q, expected_most[j]);
+            }
+        }
+    }
+    cgm_kernel_distances(kernel, &tile, least, most);
+    assert_close_array(comm, least, expected_least, b->block.n_points, CGM_TEST_EVALUATION, 0.0);
+    assert_close_array(comm, most, expected_most, b->block.n_points, CGM_TEST_EVALUATION, 0.0);
+}
+
+static void test_distances(void **state)
+{
+    cgm_comm *comm = *state;
+    const int64_t features[] = {1, 3, 130};
+    for (int f = 0; f < 3; f++) {
+        cgm_kernel kernel = make_kernel(CGM_KERNEL_SE, features[f], CGM_PORTABLE);
+        sample *a = sample_create(comm, &kernel, 75, 50, 2);
+        sample *b = sample_create(comm, &kernel, 61, 61, 3);
+        sample *one = sample_create(comm, &kernel, 1, 1, 4);
+        for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+            check_distances(comm, &kernel, a, b);
+            check_distances(comm, &kernel, a, a);
+            check_distances(comm, &kernel, one, one);
+        }
+        sample_destroy(a);
+        sample_destroy(b);
+        sample_destroy(one);
+    }
+}
+
+/* ---- what results must not depend on ---- */
+
+/* Everything that a tile gives for its columns, one after the other. */
+enum { RESULTS = 4 + FEW_RUNGS };
+
+static void compute_all(const cgm_kernel *kernel, const cgm_tile *tile,
+                        double results[RESULTS][CGM_BLOCK_POINTS])
+{
+    double sums[CGM_BLOCK_POINTS];
+    memset(results, 0, RESULTS * sizeof results[0]);
+    cgm_kernel_columns(kernel, tile, results[0]);
+    cgm_kernel_slopes(kernel, tile, sums, results[1]);
+    cgm_kernel_distances(kernel, tile, results[2], results[3]);
+    cgm_kernel_ladder(kernel, tile, FEW_RUNGS, results[4]);
+}
+
+/* Columns first .. first + count - 1 of one tile are bit for bit those from 0 on of another. */
+static bool same_columns(double a[RESULTS][CGM_BLOCK_POINTS], int64_t first,
+                         double b[RESULTS][CGM_BLOCK_POINTS], int64_t count)
+{
+    bool same = true;
+    for (int r = 0; r < RESULTS; r++) {
+        same = same && memcmp(a[r] + first, b[r], (size_t)count * sizeof(double)) == 0;
+    }
+    return same;
+}
+
+/* The same rows at another place of another block against the same columns in other lanes, beside
+ * other points, in a block of another size. */
+static void check_independence(cgm_comm *comm, const cgm_kernel *kernel, int64_t row_shift,
+                               int64_t column_shift)
+{
+    enum { N_ROWS = 71, N_COLUMNS = 45 };
+    static double here[RESULTS][CGM_BLOCK_POINTS];
+    static double there[RESULTS][CGM_BLOCK_POINTS];
+    const int64_t d = kernel->n_features;
+    sample *a = sample_create(comm, kernel, N_ROWS, N_ROWS, 2);
+    sample *b = sample_create(comm, kernel, N_COLUMNS, N_COLUMNS, 3);
+    sample *c = sample_create(comm, kernel, N_ROWS + row_shift, N_ROWS + row_shift, 4);
+    sample *e = sample_create(comm, kernel, N_COLUMNS + 2 * column_shift, 1, 5);
+    memcpy(c->points + row_shift * d, a->points, (size_t)(N_ROWS * d) * sizeof(double));
+    memcpy(e->points + column_shift * d, b->points, (size_t)(N_COLUMNS * d) * sizeof(double));
+    pack(kernel, c);
+    pack(kernel, e);
+    const cgm_segment moved = {.n_points = N_ROWS, .begin = row_shift};
+    const cgm_tile first = {&a->block, a->segments, &b->block, 0};
+    const cgm_tile second = {&c->block, &moved, &e->block, 0};
+    const cgm_tile from_segment = {&c->block, &moved, &e->block, column_shift};
+    compute_all(kernel, &first, here);
+    compute_all(kernel, &second, there);
+    assert_all_ranks(comm, same_columns(there, column_shift, here, N_COLUMNS));
+    compute_all(kernel, &from_segment, there);
+    assert_all_ranks(comm, same_columns(there, column_shift, here, N_COLUMNS));
+    sample_destroy(a);
+    sample_destroy(b);
+    sample_destroy(c);
+    sample_destroy(e);
+}
+
+static void test_columns_depend_on_rows_and_point_alone(void **state)
+{
+    const int64_t features[] = {1, 2, 9, 140};
+    const int64_t shifts[] = {1, 3, 8, 37};
+    for (int t = 0; t < 3; t++) {
+        for (int f = 0; f < 4; f++) {
+            cgm_kernel kernel = make_kernel(types[t], features[f], CGM_PORTABLE);
+            for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+                for (int k = 0; k < 4; k++) {
+                    check_independence(*state, &kernel, shifts[k], shifts[3 - k]);
+                }
             }
         }
     }
 }
 
+static void check_sets(cgm_comm *comm, cgm_kernel_type type, int64_t n_features)
+{
+    enum { N_ROWS = 300, N_COLUMNS = 301 };
+    static double results[CGM_INSTRUCTION_SETS][RESULTS + 2][CGM_BLOCK_POINTS];
+    cgm_kernel kernel = make_kernel(type, n_features, CGM_PORTABLE);
+    sample *a = sample_create(comm, &kernel, N_ROWS, N_ROWS, 2);
+    sample *b = sample_create(comm, &kernel, N_COLUMNS, N_COLUMNS, 3);
+    const cgm_tile tile = {&a->block, a->segments, &b->block, 0};
+    const cgm_instruction_set best = cgm_instruction_set_best();
+    for (; kernel.instruction_set <= best; kernel.instruction_set++) {
+        double(*mine)[CGM_BLOCK_POINTS] = results[kernel.instruction_set];
+        compute_all(&kernel, &tile, mine);
+        cgm_kernel_rows_and_columns(&kernel, &a->block, &b->block, mine[RESULTS],
+                                    mine[RESULTS + 1]);
+        for (int r = 0; r < RESULTS + 2; r++) {
+            assert_close_array(comm, mine[r], results[CGM_PORTABLE][r],
+                               r == RESULTS ? N_ROWS : N_COLUMNS, CGM_TEST_INSTRUCTION_SETS, 0.0);
+        }
+    }
+    if (best == CGM_AVX512) {
+        assert_all_ranks(comm,
+                         memcmp(results[CGM_AVX2], results[CGM_AVX512], sizeof results[0]) == 0);
+    }
+    sample_destroy(a);
+    sample_destroy(b);
+}
+
+static void test_instruction_sets_agree(void **state)
+{
+    for (int t = 0; t < 3; t++) {
+        check_sets(*state, types[t], 1);
+        check_sets(*state, types[t], 5);
+        check_sets(*state, types[t], 200);
+    }
+}
+
+/* ---- scores ---- */
+
+/* Every third candidate is taken. The last one has no neighbour in memory that may change. */
+static void check_score(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_points, bool adds)
+{
+    const double factor = 0.37;
+    sample *a = sample_create(comm, kernel, 9, 9, 2);
+    sample *b = sample_create(comm, kernel, n_points, n_points, 3);
+    double point[LARGEST_FEATURES];
+    double row[CGM_BLOCK_POINTS];
+    double sums[CGM_BLOCK_POINTS + 1];
+    double affinity[CGM_BLOCK_POINTS + 1];
+    double expected[CGM_BLOCK_POINTS];
+    cgm_extremes extremes = {-0.01, 0.01};
+    cgm_extremes widest = extremes;
+    cgm_kernel_point(kernel, &a->block, 5, point);
+    const cgm_segment sixth = {.n_points = 1, .begin = 5};
+    const cgm_tile tile = {&a->block, &sixth, &b->block, 0};
+    cgm_kernel_columns(kernel, &tile, row);
+    for (int64_t c = 0; c <= n_points; c++) {
+        sums[c] = 100.0 * uniform_number(6, (uint64_t)c);
+        affinity[c] = c % 3 == 1 ? NAN : 10.0 * uniform_number(7, (uint64_t)c);
+    }
+    affinity[n_points] = 1e3; /* as a score it would be the least by far */
+    for (int64_t c = 0; c < n_points; c++) {
+        expected[c] = affinity[c] + (adds ? row[c] : 0.0);
+    }
+    cgm_kernel_score(kernel, adds ? point : NULL, &b->block, factor, sums, affinity, &extremes);
+    assert_close_array(comm, affinity, expected, n_points, adds ? CGM_TEST_EVALUATION : 0.0, 0.0);
+    for (int64_t c = 0; c < n_points; c++) {
+        const double score = factor * sums[c] - affinity[c];
+        widest.low = score < widest.low ? score : widest.low;
+        widest.high = score > widest.high ? score : widest.high;
+    }
+    assert_all_ranks(comm, extremes.low == widest.low && extremes.high == widest.high);
+    assert_all_ranks(comm, affinity[n_points] == 1e3);
+    sample_destroy(a);
+    sample_destroy(b);
+}
+
+static void test_scores(void **state)
+{
+    const int64_t points[] = {1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 70, CGM_BLOCK_POINTS};
+    const int64_t features[] = {1, 2, 8, 150};
+    for (int t = 0; t < 3; t++) {
+        for (int f = 0; f < 4; f++) {
+            cgm_kernel kernel = make_kernel(types[t], features[f], CGM_PORTABLE);
+            for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+                for (int k = 0; k < 12; k++) {
+                    check_score(*state, &kernel, points[k], true);
+                    check_score(*state, &kernel, points[k], false);
+                }
+            }
+        }
+    }
+}
+
+/* Scores of taken candidates alone leave the extremes as they were. */
+static void test_scores_of_none(void **state)
+{
+    cgm_comm *comm = *state;
+    cgm_kernel kernel = make_kernel(CGM_KERNEL_SE, 2, CGM_PORTABLE);
+    sample *s = sample_create(comm, &kernel, 13, 13, 2);
+    const double sums[13] = {1.0};
+    const double point[2] = {0.0, 0.0};
+    for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+        double affinity[13];
+        bool taken = true;
+        for (int c = 0; c < 13; c++) {
+            affinity[c] = NAN;
+        }
+        cgm_extremes extremes = {INFINITY, -INFINITY};
+        cgm_kernel_score(&kernel, point, &s->block, 1.0, sums, affinity, &extremes);
+        for (int c = 0; c < 13; c++) {
+            taken = taken && isnan(affinity[c]);
+        }
+        assert_all_ranks(comm, taken);
+        assert_all_ranks(comm, extremes.low == INFINITY && extremes.high == -INFINITY);
+    }
+    sample_destroy(s);
+}
+
+/* ---- packing ---- */
+
 /* Shifting all points moves no kernel value: packing subtracts the centre before it scales. */
 static void test_far_from_the_origin(void **state)
 {
     cgm_comm *comm = *state;
-    const double near_centre[] = {0.5, 0.5};
     const double shift = 0x1p30;
+    const double near_centre[] = {0.5, 0.5};
     const double far_centre[] = {shift + 0.5, shift + 0.5};
-    cgm_kernel near = {.n_features = 2, .lengthscale = 0.1, .centre = near_centre};
-    cgm_kernel far = {.n_features = 2, .lengthscale = 0.1, .centre = far_centre};
-    double rows[CGM_BLOCK_POINTS];
-    double columns[CGM_BLOCK_POINTS];
-    double *points;
-    cgm_block block = make_block(comm, &near, 100, 1.0, 4, &points);
-    for (int k = 0; k < 200; k++) {
-        points[k] = nearbyint(points[k] * 0x1p20) * 0x1p-20; /* so that the shift is exact */
+    cgm_kernel kernel = {.n_features = 2, .lengthscale = 0.1, .centre = near_centre};
+    sample *s = sample_create(comm, &kernel, 100, 100, 4);
+    for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+        const cgm_tile tile = {&s->block, s->segments, &s->block, 0};
+        double near[CGM_BLOCK_POINTS], far[CGM_BLOCK_POINTS];
+        for (int k = 0; k < 200; k++) {
+            s->points[k] = nearbyint(s->points[k] * 0x1p20) * 0x1p-20; /* shifts are exact */
+        }
+        kernel.centre = near_centre;
+        pack(&kernel, s);
+        cgm_kernel_columns(&kernel, &tile, near);
+        for (int k = 0; k < 200; k++) {
+            s->points[k] += shift;
+        }
+        kernel.centre = far_centre;
+        pack(&kernel, s);
+        cgm_kernel_columns(&kernel, &tile, far);
+        assert_all_ranks(comm, memcmp(near, far, 100 * sizeof near[0]) == 0);
+        for (int k = 0; k < 200; k++) {
+            s->points[k] -= shift;
+        }
     }
-    cgm_kernel_pack(&near, points, &block);
-    const double at_origin = cgm_kernel_tile(&near, &block, &block, rows, columns);
-    for (int k = 0; k < 200; k++) {
-        points[k] += shift;
-    }
-    cgm_kernel_pack(&far, points, &block);
-    const double shifted = cgm_kernel_tile(&far, &block, &block, rows, columns);
-    assert_all_ranks(comm, at_origin == shifted);
-    free(points);
-    free(block.coordinates);
+    sample_destroy(s);
 }
 
-/* Distances whose squares overflow give 0, coincident points exactly 1. */
-static void check_extremes(cgm_comm *comm, cgm_kernel_type type)
-{
-    const double centre[] = {0.0};
-    const double points[] = {-1e150, 1e150, 1e150, 0.0};
-    cgm_kernel kernel = {.type = type, .n_features = 1, .lengthscale = 1e-150, .centre = centre};
-    double coordinates[8];
-    double rows[8];
-    double columns[8];
-    cgm_block block = {.n_points = 4, .stride = 8, .coordinates = coordinates};
-    cgm_kernel_pack(&kernel, points, &block);
-    const double one = cgm_kernel_diagonal(&kernel);
-    const double expected[] = {one, 2.0 * one, 2.0 * one, one};
-    assert_all_ranks(comm, cgm_kernel_tile(&kernel, &block, &block, rows, columns) == 6.0 * one);
-    assert_all_ranks(comm, memcmp(rows, expected, sizeof expected) == 0);
-}
-
+/* Distances whose squares overflow give 0, coincident points exactly κ. */
 static void test_extreme_distances(void **state)
 {
-    check_extremes(*state, CGM_KERNEL_SE);
-    check_extremes(*state, CGM_KERNEL_SE_SUM);
-    check_extremes(*state, CGM_KERNEL_RQ);
+    cgm_comm *comm = *state;
+    const double centre[] = {0.0};
+    double points[] = {-1e150, 1e150, 1e150, 0.0};
+    const cgm_segment segment = {.n_points = 4};
+    for (int t = 0; t < 3; t++) {
+        cgm_kernel kernel = {
+            .type = types[t], .n_features = 1, .lengthscale = 1e-150, .centre = centre};
+        double coordinates[8];
+        cgm_block block = {4, 8, coordinates, 1, &segment};
+        cgm_kernel_pack(&kernel, points, &segment, &block);
+        const double one = cgm_kernel_diagonal(&kernel);
+        const double expected[8] = {one, 2.0 * one, 2.0 * one, one};
+        for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+            double rows[8], columns[8];
+            cgm_kernel_rows_and_columns(&kernel, &block, &block, rows, columns);
+            assert_all_ranks(comm, memcmp(rows, expected, 4 * sizeof rows[0]) == 0);
+            assert_all_ranks(comm, memcmp(columns, expected, sizeof expected) == 0);
+        }
+    }
 }
 
 /* A lengthscale a feature is the same as one lengthscale of points divided by them. */
@@ -219,32 +565,33 @@ static void test_lengthscale_a_feature(void **state)
     cgm_comm *comm = *state;
     const double centre[] = {0.0, 0.0, 0.0};
     const double lengthscales[] = {0.2, 0.5, 3.0};
-    cgm_kernel one = {.n_features = 3, .lengthscale = 1.0, .centre = centre};
-    cgm_kernel each = {.n_features = 3,
-                       .lengthscale = 1.0,
-                       .feature_lengthscales = lengthscales,
-                       .centre = centre};
-    double rows[2][CGM_BLOCK_POINTS];
-    double columns[CGM_BLOCK_POINTS];
-    double *points;
-    cgm_block block = make_block(comm, &each, 100, 1.0, 4, &points);
-    cgm_kernel_tile(&each, &block, &block, rows[0], columns);
+    const cgm_kernel one = {.n_features = 3, .lengthscale = 1.0, .centre = centre};
+    cgm_kernel each = one;
+    each.feature_lengthscales = lengthscales;
+    double sums[2][CGM_BLOCK_POINTS];
+    sample *s = sample_create(comm, &each, 100, 100, 4);
+    const cgm_tile tile = {&s->block, s->segments, &s->block, 0};
+    cgm_kernel_columns(&each, &tile, sums[0]);
     for (int k = 0; k < 300; k++) {
-        points[k] /= lengthscales[k % 3];
+        s->points[k] /= lengthscales[k % 3];
     }
-    cgm_kernel_pack(&one, points, &block);
-    cgm_kernel_tile(&one, &block, &block, rows[1], columns);
-    assert_close_array(comm, rows[0], rows[1], 100, CGM_TEST_PRESCALED, 0.0);
-    free(points);
-    free(block.coordinates);
+    pack(&one, s);
+    cgm_kernel_columns(&one, &tile, sums[1]);
+    assert_close_array(comm, sums[0], sums[1], 100, CGM_TEST_PRESCALED, 0.0);
+    sample_destroy(s);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exponential_over_its_range),
-        cmocka_unit_test(test_exponential_at_its_ends),
         cmocka_unit_test(test_tiles_of_all_shapes),
+        cmocka_unit_test(test_many_features),
+        cmocka_unit_test(test_long_ladder),
+        cmocka_unit_test(test_distances),
+        cmocka_unit_test(test_columns_depend_on_rows_and_point_alone),
+        cmocka_unit_test(test_instruction_sets_agree),
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_scores_of_none),
         cmocka_unit_test(test_far_from_the_origin),
         cmocka_unit_test(test_extreme_distances),
         cmocka_unit_test(test_lengthscale_a_feature),

@@ -1,7 +1,9 @@
 /* Kernel sums across ranks against plain double loops, with several blocks a party, parties of one
  * point, and more ranks than parties. */
+// ranks: 1 2 3 5 7 8 16
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cases.h"
 #include "cgm/tolerance.h"
@@ -62,11 +64,14 @@ static void sum_plainly(const int64_t *sizes, int64_t n_parties, int64_t n_candi
     free(points);
 }
 
-static void check_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t d,
-                       int64_t n_candidates, double lengthscale)
+typedef void case_maker(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t d,
+                        int64_t n_candidates, double lengthscale, test_case *made);
+
+static void check_sums(cgm_comm *comm, case_maker *make, int64_t n_parties, const int64_t *sizes,
+                       int64_t d, int64_t n_candidates, double lengthscale)
 {
     test_case made;
-    case_make(comm, n_parties, sizes, d, n_candidates, lengthscale, &made);
+    make(comm, n_parties, sizes, d, n_candidates, lengthscale, &made);
     case_sums(comm, &made);
     const int64_t owners = n_parties + 1;
     double *by_owner = calloc((size_t)(owners * owners), sizeof *by_owner);
@@ -75,31 +80,98 @@ static void check_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, 
     const cgm_kernel_sums *sums = &made.sums;
     const double relative = CGM_TEST_SUMS_RELATIVE;
     const double absolute = CGM_TEST_SUMS_ABSOLUTE;
+    double *party_sums = case_party_sums(comm, sums);
     for (int64_t i = 0; i < n_parties; i++) {
         const double *expected = by_owner + i * owners;
-        double reference = expected[n_parties];
+        double total = 0.0;
         for (int64_t j = 0; j < n_parties; j++) {
-            reference += expected[j];
+            total += expected[j];
         }
-        assert_close_array(comm, sums->party_sums + i * n_parties, expected, n_parties, relative,
+        assert_close_array(comm, party_sums + i * n_parties, expected, n_parties, relative,
                            absolute);
-        assert_close(comm, sums->reference_sums[i], reference, relative, absolute);
+        assert_all_ranks(comm, sums->own_sums[i] == party_sums[i * n_parties + i]);
+        assert_close(comm, sums->row_totals[i], total, relative, absolute);
+        assert_close(comm, sums->reference_sums[i], total + expected[n_parties], relative,
+                     absolute);
         assert_close(comm, sums->party_candidate_sums[i], expected[n_parties], relative, absolute);
     }
     assert_close(comm, sums->candidate_sum, by_owner[owners * owners - 1], relative, absolute);
-    assert_close_array(comm, sums->candidate_sums, candidate_sums, n_candidates, relative,
-                       absolute);
-    assert_same_on_all_ranks(comm, sums->party_sums,
-                             (size_t)(n_parties * n_parties) * sizeof(double));
-    assert_same_on_all_ranks(comm, sums->candidate_sums, (size_t)n_candidates * sizeof(double));
+    assert_close_array(comm, sums->candidate_sums, candidate_sums + sums->held_first,
+                       sums->held_end - sums->held_first, relative, absolute);
     free(by_owner);
     free(candidate_sums);
+    free(party_sums);
     case_close(&made);
+}
+
+static void check_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t d,
+                       int64_t n_candidates, double lengthscale)
+{
+    check_sums(comm, case_make, n_parties, sizes, d, n_candidates, lengthscale);
+    check_sums(comm, case_make_sliced, n_parties, sizes, d, n_candidates, lengthscale);
+}
+
+/* The bits of all ranks and threads together against those of a rank that is alone. */
+static void check_bits(cgm_comm *comm, int threads, case_maker *make, int64_t n_parties,
+                       const int64_t *sizes, int64_t d, int64_t n_candidates)
+{
+    cgm_comm self;
+    test_case made;
+    test_case alone;
+    comm->threads = threads;
+    make(comm, n_parties, sizes, d, n_candidates, 0.3, &made);
+    case_sums(comm, &made);
+    comm->threads = 1;
+    cgm_comm_create(MPI_COMM_SELF, &self);
+    case_make(&self, n_parties, sizes, d, n_candidates, 0.3, &alone);
+    case_sums(&self, &alone);
+    const cgm_kernel_sums *sums = &made.sums;
+    const size_t bytes = (size_t)n_parties * sizeof(double);
+    double *party_sums = case_party_sums(comm, sums);
+    bool same = memcmp(party_sums, alone.sums.party_sums, bytes * (size_t)n_parties) == 0 &&
+                memcmp(sums->own_sums, alone.sums.own_sums, bytes) == 0 &&
+                memcmp(sums->row_totals, alone.sums.row_totals, bytes) == 0 &&
+                memcmp(sums->reference_sums, alone.sums.reference_sums, bytes) == 0 &&
+                memcmp(sums->party_candidate_sums, alone.sums.party_candidate_sums, bytes) == 0 &&
+                sums->candidate_sum == alone.sums.candidate_sum &&
+                memcmp(sums->candidate_sums, alone.sums.candidate_sums + sums->held_first,
+                       (size_t)(sums->held_end - sums->held_first) * sizeof(double)) == 0;
+    assert_all_ranks(comm, same);
+    free(party_sums);
+    case_close(&made);
+    case_close(&alone);
+    cgm_comm_destroy(&self);
+}
+
+static void test_same_bits_at_every_number_of_ranks_and_threads(void **state)
+{
+    enum { MANY = 150 };
+    int64_t sizes[MANY];
+    for (int64_t i = 0; i < MANY; i++) {
+        sizes[i] = 1 + i * 37 % 23 + (i == 90 ? 700 : 0);
+    }
+    for (int threads = 1; threads <= 3; threads += 2) {
+        check_bits(*state, threads, case_make, MANY, sizes, 2, 1500);
+        check_bits(*state, threads, case_make_sliced, MANY, sizes, 2, 1500);
+        check_bits(*state, threads, case_make, 3, (int64_t[]){1700, 20, 600}, 3, 1100);
+        check_bits(*state, threads, case_make_sliced, 3, (int64_t[]){1700, 20, 600}, 3, 1100);
+    }
 }
 
 static void test_unequal_parties_of_several_blocks(void **state)
 {
     check_case(*state, 3, (int64_t[]){700, 1, 1100}, 3, 1300, 0.3);
+}
+
+/* Rows that grow on one rank are held by another: all panels' points are those of a few parties. */
+static void test_rows_move(void **state)
+{
+    enum { MANY = 200 };
+    int64_t sizes[MANY];
+    for (int64_t i = 0; i < MANY; i++) {
+        sizes[i] = i < 10 ? 60 : 1;
+    }
+    check_case(*state, MANY, sizes, 2, 100, 0.3);
 }
 
 static void test_many_small_parties(void **state)
@@ -144,6 +216,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unequal_parties_of_several_blocks),
         cmocka_unit_test(test_many_small_parties),
+        cmocka_unit_test(test_rows_move),
+        cmocka_unit_test(test_same_bits_at_every_number_of_ranks_and_threads),
         cmocka_unit_test(test_one_party),
         cmocka_unit_test(test_one_candidate),
         cmocka_unit_test(test_every_pair_is_evaluated_once),

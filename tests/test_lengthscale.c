@@ -14,10 +14,9 @@ static cgm_lengthscale choose(cgm_comm *comm, const test_case *input, cgm_kernel
 {
     cgm_lengthscale choice;
     *kernel = input->kernel;
-    assert_all_ranks(comm,
-                     cgm_lengthscale_choose(comm, &input->layout, &input->shard, &input->candidates,
-                                            input->spread.overall, CGM_LENGTHSCALE_NONNEGATIVE,
-                                            NULL, 0, 1, kernel, &choice) == CGM_OK);
+    assert_all_ranks(comm, cgm_lengthscale_choose(
+                               comm, &input->shard, &input->candidates, input->spread.overall,
+                               CGM_LENGTHSCALE_NONNEGATIVE, NULL, 0, 1, kernel, &choice) == CGM_OK);
     assert_all_ranks(comm, kernel->lengthscale == choice.value);
     assert_same_on_all_ranks(comm, &choice.value, sizeof choice.value);
     return choice;
@@ -31,9 +30,8 @@ static double worst_value(cgm_comm *comm, const test_case *input, double lengths
     double *slopes = malloc((size_t)n * sizeof *slopes);
     cgm_kernel kernel = input->kernel;
     kernel.lengthscale = lengthscale;
-    assert_all_ranks(comm, cgm_lengthscale_evaluate(comm, &input->layout, &input->shard,
-                                                    &input->candidates, &kernel, values,
-                                                    slopes) == CGM_OK);
+    assert_all_ranks(comm, cgm_lengthscale_evaluate(comm, &input->shard, &input->candidates,
+                                                    &kernel, values, slopes) == CGM_OK);
     double worst = INFINITY;
     for (int64_t i = 0; i < n; i++) {
         worst = fmin(worst, values[i]);
@@ -126,9 +124,8 @@ static void test_slopes(void **state)
     for (int k = 0; k < 3; k++) {
         cgm_kernel kernel = made.kernel;
         kernel.lengthscale = 0.3 * exp(step * (k - 1));
-        assert_all_ranks(comm,
-                         cgm_lengthscale_evaluate(comm, &made.layout, &made.shard, &made.candidates,
-                                                  &kernel, values[k], slopes[k]) == CGM_OK);
+        assert_all_ranks(comm, cgm_lengthscale_evaluate(comm, &made.shard, &made.candidates,
+                                                        &kernel, values[k], slopes[k]) == CGM_OK);
     }
     for (int i = 0; i < N; i++) {
         const double difference = (values[2][i] - values[0][i]) / (2.0 * step);
@@ -166,8 +163,8 @@ static void test_coincident_points(void **state)
     }
     cgm_shared_sync(comm, &made.candidates.points_memory);
     cgm_spread_destroy(&made.spread);
-    assert_all_ranks(comm, cgm_spread_measure(comm, &made.layout, &made.shard, &made.candidates,
-                                              &made.spread) == CGM_OK);
+    assert_all_ranks(comm, cgm_spread_measure(comm, &made.shard, &made.candidates, &made.spread) ==
+                               CGM_OK);
     assert_all_ranks(comm, made.spread.overall == 0.0 && made.spread.centre[0] == 3.25);
     const cgm_lengthscale choice = choose(comm, &made, &kernel);
     assert_all_ranks(comm, choice.value == 1.0 && choice.passes == 0);
@@ -209,10 +206,9 @@ static void test_median(void **state)
     case_open(comm, "golden/tiny5.h5", "/output/median_heuristic", NULL, &golden);
     cgm_kernel kernel = golden.kernel;
     cgm_lengthscale choice;
-    assert_all_ranks(comm,
-                     cgm_lengthscale_choose(comm, &golden.layout, &golden.shard, &golden.candidates,
-                                            golden.spread.overall, CGM_LENGTHSCALE_MEDIAN, NULL, 0,
-                                            1, &kernel, &choice) == CGM_OK);
+    assert_all_ranks(comm, cgm_lengthscale_choose(comm, &golden.shard, &golden.candidates,
+                                                  golden.spread.overall, CGM_LENGTHSCALE_MEDIAN,
+                                                  NULL, 0, 1, &kernel, &choice) == CGM_OK);
     assert_close(comm, choice.value, golden.kernel.lengthscale, CGM_TEST_MEDIAN, 0.0);
     assert_all_ranks(comm, kernel.lengthscale == choice.value && choice.passes == 0);
     case_close(&golden);
@@ -230,7 +226,7 @@ static void test_median_of_a_sample(void **state)
         cgm_kernel kernel = made.kernel;
         cgm_lengthscale choice;
         assert_all_ranks(comm,
-                         cgm_lengthscale_choose(comm, &made.layout, &made.shard, &made.candidates,
+                         cgm_lengthscale_choose(comm, &made.shard, &made.candidates,
                                                 made.spread.overall, CGM_LENGTHSCALE_MEDIAN, NULL,
                                                 0, (uint64_t)k, &kernel, &choice) == CGM_OK);
         medians[k] = choice.value;
@@ -251,9 +247,9 @@ static void test_given_numbers(void **state)
     for (int64_t n = 1; n <= 3; n++) {
         cgm_kernel kernel = made.kernel;
         cgm_lengthscale choice;
-        const cgm_status status = cgm_lengthscale_choose(
-            comm, &made.layout, &made.shard, &made.candidates, made.spread.overall,
-            CGM_LENGTHSCALE_GIVEN, given, n, 1, &kernel, &choice);
+        const cgm_status status =
+            cgm_lengthscale_choose(comm, &made.shard, &made.candidates, made.spread.overall,
+                                   CGM_LENGTHSCALE_GIVEN, given, n, 1, &kernel, &choice);
         assert_all_ranks(comm, status == (n <= 2 ? CGM_OK : CGM_ERR_USAGE));
         assert_all_ranks(comm, n != 1 || kernel.lengthscale == 0.25);
         assert_all_ranks(comm, n != 2 || kernel.feature_lengthscales == given);

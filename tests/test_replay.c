@@ -22,15 +22,6 @@ typedef struct trajectory {
     double target;
 } trajectory;
 
-static int64_t pick_recorded(cgm_chain *chain, void *state)
-{
-    const trajectory *recorded = state;
-    if (chain->n_draws >= recorded->n_draws) {
-        return cgm_chain_pick(chain, NULL); /* counted as a failure below */
-    }
-    return cgm_chain_pick_inverse(chain, recorded->uniform[chain->n_draws]);
-}
-
 static cgm_status read_trajectory(const test_case *golden, const char *path, trajectory *recorded)
 {
     char name[512];
@@ -59,24 +50,55 @@ static bool follows(const cgm_chain *chain, const trajectory *recorded)
     return same;
 }
 
-static bool replay(cgm_comm *comm, const test_case *golden, const cgm_sampling_pool *pool,
-                   const char *condition, int inv_temp, int64_t party, const double *affinity)
+/* What a party's chains start with. */
+typedef struct replayed {
+    const test_case *golden;
+    const cgm_sampling_pool *pool;
+    int64_t party;
+    const double *affinity; /* [n_candidates] */
+    double *weights;        /* [n_blocks] */
+} replayed;
+
+/* Draws with the recorded uniform numbers until the chain ends, and one draw more than recorded at
+ * the most. */
+static cgm_status draw_recorded(cgm_comm *comm, const replayed *from, const trajectory *recorded,
+                                cgm_chain *chain)
+{
+    cgm_status status = CGM_OK;
+    while (status == CGM_OK && !cgm_chain_is_finished(chain) &&
+           chain->n_draws <= recorded->n_draws) {
+        const bool beyond = chain->n_draws == recorded->n_draws;
+        const double uniform = beyond ? 0.5 : recorded->uniform[chain->n_draws];
+        cgm_chain_weights(chain, from->weights);
+        status = cgm_chain_add(comm, chain, cgm_chain_locate(chain, from->weights, uniform));
+    }
+    return status;
+}
+
+static bool replay(cgm_comm *comm, const replayed *from, const char *condition, int inv_temp)
 {
     char path[256];
     trajectory recorded = {0};
     cgm_chain chain = {0};
-    const cgm_kernel_sums *sums = &golden->sums;
+    const cgm_kernel_sums *sums = &from->golden->sums;
     snprintf(path, sizeof path, "/output/sampling/%s/inv_temp_%d/party_%d", condition, inv_temp,
-             (int)party);
-    bool same =
-        read_trajectory(golden, path, &recorded) == CGM_OK &&
-        cgm_chain_create(comm, pool, affinity, sums->party_sums[party * sums->n_parties + party],
-                         sums->reference_sums[party], sums->party_points[party], inv_temp,
-                         recorded.target, 0.1, 1, "unused", &chain) == CGM_OK;
+             (int)from->party);
+    bool same = read_trajectory(from->golden, path, &recorded) == CGM_OK &&
+                cgm_chain_create(comm, from->pool, &chain) == CGM_OK;
     if (same) {
-        same = fabs(chain.value - recorded.values[0]) <= CGM_TEST_REPLAY_VALUE;
-        cgm_chain_run(comm, &chain, pick_recorded, &recorded);
-        same = same && follows(&chain, &recorded);
+        const cgm_chain_start start = {.own_sum = sums->own_sums[from->party],
+                                       .reference_sum = sums->reference_sums[from->party],
+                                       .n_own = sums->party_points[from->party],
+                                       .inv_temp = inv_temp,
+                                       .target = recorded.target,
+                                       .patience = 0.1,
+                                       .name = "unused"};
+        memcpy(chain.affinity, from->affinity,
+               (size_t)from->pool->n_candidates * sizeof *chain.affinity);
+        cgm_chain_begin(&chain, &start);
+        cgm_chain_sweep(comm, &chain, NULL);
+        same = fabs(chain.value - recorded.values[0]) <= CGM_TEST_REPLAY_VALUE &&
+               draw_recorded(comm, from, &recorded, &chain) == CGM_OK && follows(&chain, &recorded);
     }
     if (!same) {
         print_message("%s leaves the record\n", path);
@@ -99,22 +121,24 @@ static void check_case(cgm_comm *comm, const char *name, bool individual_too)
                                                     &golden.sums, &pool) == CGM_OK);
     const cgm_shard *shard = &golden.shard;
     double *affinity = malloc((size_t)pool.n_candidates * sizeof *affinity);
-    bool same = affinity != NULL;
-    for (int64_t local = 0; same && local < shard->n_local_parties; local++) {
-        const int64_t first = shard->local_first[local];
-        same = cgm_sampling_affinity(comm, &pool, shard->points + first * shard->n_features,
-                                     shard->local_first[local + 1] - first, affinity) == CGM_OK;
+    double *weights = malloc((size_t)pool.n_blocks * sizeof *weights);
+    bool same = affinity != NULL && weights != NULL && shard->whole;
+    for (int64_t local = 0; same && local < shard->n_shares; local++) {
+        const int64_t first = shard->share_first[local];
+        const replayed from = {&golden, &pool, shard->share_party[local], affinity, weights};
+        memset(affinity, 0, (size_t)pool.n_candidates * sizeof *affinity);
+        same = cgm_sampling_add_affinity(comm, &pool, shard->points + first * shard->n_features,
+                                         shard->share_first[local + 1] - first, affinity) == CGM_OK;
         for (int inv_temp = 1; inv_temp <= 8; inv_temp *= 2) {
-            const int64_t party = shard->first_party[comm->rank] + local;
-            same &= replay(comm, &golden, &pool, "stable", inv_temp, party, affinity);
+            same &= replay(comm, &from, "stable", inv_temp);
             if (individual_too) {
-                same &= replay(comm, &golden, &pool, "all", inv_temp, party, affinity);
+                same &= replay(comm, &from, "all", inv_temp);
             }
         }
     }
     assert_all_ranks(comm, same);
     free(affinity);
-    cgm_sampling_pool_destroy(&pool);
+    free(weights);
     case_close(&golden);
 }
 

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../src/reward_closed_form.h"
+#include "cases.h"
 #include "cgm/reward_lp.h"
 #include "cgm/rng.h"
 #include "cgm/tolerance.h"
+#include "games.h"
 #include "harness.h"
 
 enum { PARTIES_MAX = 6, RANDOM_PROGRAMS = 1000 };
@@ -31,7 +34,6 @@ static cgm_status solve(cgm_comm *comm, program *p, bool strict, cgm_reward *rew
     cgm_kernel_sums sums = {.n_parties = p->n_parties,
                             .n_reference = 10,
                             .party_points = p->sizes,
-                            .party_sums = p->party_sums,
                             .reference_sums = p->reference_sums};
     cgm_values values = {.single = p->single, .ceiling = p->ceiling};
     cgm_shapley shapley = {.alpha = p->alpha, .tie = p->tie};
@@ -42,8 +44,11 @@ static cgm_status solve(cgm_comm *comm, program *p, bool strict, cgm_reward *rew
             p->tie[i] += p->alpha[j] < p->alpha[i];
         }
     }
-    return cgm_reward_solve(comm, names, &sums, &values, &shapley, CGM_REWARD_INDIVIDUAL, strict,
-                            reward);
+    game_share_rows(comm, p->party_sums, &sums);
+    const cgm_status status = cgm_reward_solve(comm, names, &sums, &values, &shapley,
+                                               CGM_REWARD_INDIVIDUAL, strict, reward);
+    game_forget_rows(&sums);
+    return status;
 }
 
 /* α = 1, ½; ceilings .5, .5; lower .1, .35: v* = .5 and .5·½^ρ ≥ .35. */
@@ -386,16 +391,15 @@ static void test_stable_bound(void **state)
     double ceiling[] = {0.9, 0.9};
     double alpha[] = {0.5, 1.0};
     int64_t tie[] = {0, 1};
-    cgm_kernel_sums sums = {.n_parties = 2,
-                            .n_reference = 10,
-                            .party_points = sizes,
-                            .party_sums = party_sums,
-                            .reference_sums = reference_sums};
+    cgm_kernel_sums sums = {
+        .n_parties = 2, .n_reference = 10, .party_points = sizes, .reference_sums = reference_sums};
     cgm_values values = {.single = single, .ceiling = ceiling};
     cgm_shapley shapley = {.alpha = alpha, .tie = tie};
     cgm_reward reward;
+    game_share_rows(comm, party_sums, &sums);
     assert_all_ranks(comm, cgm_reward_solve(comm, names, &sums, &values, &shapley,
                                             CGM_REWARD_STABLE, true, &reward) == CGM_OK);
+    game_forget_rows(&sums);
     /* v({a}) = 2·6/10 − 1 = .2; v({a, b}) = 2·13/20 − 2/4 = .8. */
     const double stable[] = {0.2, 0.8};
     assert_close_array(comm, reward.stable, stable, 2, 0.0, CGM_TEST_VALUES);
@@ -406,14 +410,95 @@ static void test_stable_bound(void **state)
     cgm_reward_destroy(&reward);
 }
 
+/* v(P_i) of many parties, tied ones among them, by definition; S on several ranks. */
+static void test_stable_by_definition(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 150, CLASSES = 60 };
+    test_game game;
+    int64_t sizes[N];
+    double phi[N];
+    double alpha[N];
+    int64_t tie[N];
+    char *many[N];
+    double expected[N];
+    game_mixed_sizes(N, 1e3, 12, sizes);
+    game_create(comm, N, sizes, 12, &game);
+    for (int i = 0; i < N; i++) {
+        tie[i] = (i * 37 + i * i) % CLASSES;
+        phi[i] = 1.0 + (double)tie[i];
+        alpha[i] = phi[i] / CLASSES;
+        many[i] = names[i % PARTIES_MAX];
+    }
+    double *square = case_party_sums(comm, &game.sums);
+    for (int i = 0; i < N; i++) {
+        bool member[N];
+        for (int j = 0; j < N; j++) {
+            member[j] = tie[j] <= tie[i];
+        }
+        expected[i] = game_value(&game.sums, square, member);
+    }
+    const cgm_shapley shapley = {.phi = phi, .alpha = alpha, .tie = tie};
+    cgm_reward reward;
+    assert_all_ranks(comm, cgm_reward_solve(comm, many, &game.sums, &game.values, &shapley,
+                                            CGM_REWARD_STABLE, false, &reward) == CGM_OK);
+    assert_close_array(comm, reward.stable, expected, N, 0.0, CGM_TEST_VALUES);
+    assert_same_on_all_ranks(comm, reward.stable, sizeof expected);
+    cgm_reward_destroy(&reward);
+    free(square);
+    game_destroy(&game);
+}
+
+/* Of many rows, bounded the same as by a look at every pair. */
+static void test_bounds_by_every_pair(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { ROWS = 200 };
+    for (uint64_t k = 0; k < 200; k++) {
+        const cgm_rng rng = {13, k, CGM_RNG_SIMULATE};
+        cgm_reward_row rows[ROWS];
+        for (int64_t i = 0; i < ROWS; i++) {
+            uint64_t words[4];
+            cgm_rng_words(&rng, (uint64_t)i, 0, 0, words);
+            const double ceiling = log(0.3 + 0.3 * cgm_rng_uniform(words[1]));
+            rows[i] = (cgm_reward_row){i, log(1e-3 * (double)(1 + words[0] % 1000)), ceiling,
+                                       ceiling + log(cgm_rng_uniform(words[2])) / (double)(k + 1)};
+        }
+        double upper = 1.0;
+        double lower = 0.0;
+        double equal = INFINITY;
+        for (int64_t i = 0; i < ROWS; i++) {
+            for (int64_t j = 0; j < ROWS; j++) {
+                const double spread = rows[j].log_alpha - rows[i].log_alpha;
+                const double room = rows[j].log_ceiling - rows[i].log_lower;
+                upper = spread > 0.0 ? fmin(upper, room / spread) : upper;
+                lower = spread < 0.0 ? fmax(lower, room / spread) : lower;
+                equal = spread == 0.0 ? fmin(equal, room) : equal;
+            }
+        }
+        cgm_closed_form_sort(rows, ROWS);
+        const cgm_closed_form form = cgm_closed_form_solve(rows, ROWS);
+        assert_close(comm, form.upper.rho, upper, CGM_TEST_VALUES, 0.0);
+        assert_close(comm, form.lower.rho, lower, CGM_TEST_VALUES, 0.0);
+        assert_all_ranks(comm, form.equal.rho == equal);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relaxed_by_hand), cmocka_unit_test(test_two_pairs_in_conflict),
-        cmocka_unit_test(test_by_hand),         cmocka_unit_test(test_full_fairness),
-        cmocka_unit_test(test_zero_and_tied),   cmocka_unit_test(test_no_contribution),
-        cmocka_unit_test(test_one_party),       cmocka_unit_test(test_conflict_is_named),
-        cmocka_unit_test(test_random_programs), cmocka_unit_test(test_stable_bound),
+        cmocka_unit_test(test_relaxed_by_hand),
+        cmocka_unit_test(test_two_pairs_in_conflict),
+        cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_full_fairness),
+        cmocka_unit_test(test_zero_and_tied),
+        cmocka_unit_test(test_no_contribution),
+        cmocka_unit_test(test_one_party),
+        cmocka_unit_test(test_conflict_is_named),
+        cmocka_unit_test(test_random_programs),
+        cmocka_unit_test(test_stable_bound),
+        cmocka_unit_test(test_stable_by_definition),
+        cmocka_unit_test(test_bounds_by_every_pair),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -8,41 +8,75 @@
 
 #include "cases.h"
 #include "cgm/sampling.h"
+#include "cgm/sampling_team.h"
 #include "cgm/tolerance.h"
 #include "harness.h"
 
 enum { POOL = 300, OWN = 40, DIMENSIONS = 2, DRAWS = 1000000 };
 
-/* The first of two parties, its pool, and a chain that starts at its data. */
+/* The first of two parties, its pool, and a chain that starts at its data, on every rank alone. */
 typedef struct setting {
     test_case made;
+    cgm_comm self;
     cgm_sampling_pool pool;
-    cgm_chain chain;
+    cgm_team team;
+    cgm_chain *chain; /* the team's only one */
 } setting;
 
 static void setting_create(cgm_comm *comm, double inv_temp, double target, double patience,
                            setting *s)
 {
     double points[OWN * DIMENSIONS];
-    double affinity[POOL];
     case_make(comm, 2, (int64_t[]){OWN, 60}, DIMENSIONS, POOL, 0.25, &s->made);
     case_sums(comm, &s->made);
+    cgm_comm_create(MPI_COMM_SELF, &s->self);
     assert_all_ranks(comm, cgm_sampling_pool_create(comm, &s->made.candidates, &s->made.kernel,
                                                     &s->made.sums, &s->pool) == CGM_OK);
+    assert_all_ranks(comm, cgm_team_create(&s->self, &s->pool, 1, &s->team) == CGM_OK);
     for (int64_t i = 0; i < OWN; i++) {
         case_point(0, i, DIMENSIONS, points + i * DIMENSIONS);
     }
-    assert_all_ranks(comm, cgm_sampling_affinity(comm, &s->pool, points, OWN, affinity) == CGM_OK);
-    assert_all_ranks(comm, cgm_chain_create(comm, &s->pool, affinity, s->made.sums.party_sums[0],
-                                            s->made.sums.reference_sums[0], OWN, inv_temp, target,
-                                            patience, 1, "party1", &s->chain) == CGM_OK);
+    s->chain = &s->team.slots[0].chain;
+    const cgm_chain_start start = {.own_sum = s->made.sums.own_sums[0],
+                                   .reference_sum = s->made.sums.reference_sums[0],
+                                   .n_own = OWN,
+                                   .inv_temp = inv_temp,
+                                   .target = target,
+                                   .patience = patience,
+                                   .seed = 1,
+                                   .name = "party1"};
+    cgm_chain_begin(s->chain, &start);
+    assert_all_ranks(comm, cgm_sampling_add_affinity(&s->self, &s->pool, points, OWN,
+                                                     s->chain->affinity) == CGM_OK);
+    cgm_team_enter(&s->team, 0);
+    cgm_team_sweep(&s->team);
 }
 
 static void setting_destroy(setting *s)
 {
-    cgm_chain_destroy(&s->chain);
-    cgm_sampling_pool_destroy(&s->pool);
+    cgm_team_destroy(&s->team);
+    cgm_comm_destroy(&s->self);
     case_close(&s->made);
+}
+
+/* The candidate of the next draw, which is not taken yet. */
+static int64_t choose(setting *s)
+{
+    return cgm_team_choose(&s->team, false) ? s->team.slots[0].candidate : -1;
+}
+
+static void take(setting *s)
+{
+    assert_true(cgm_team_take(&s->team) == CGM_OK);
+    cgm_team_sweep(&s->team);
+}
+
+static void run(setting *s)
+{
+    while (!cgm_chain_is_finished(s->chain)) {
+        choose(s);
+        take(s);
+    }
 }
 
 static double kernel_of(const double *x, const double *y)
@@ -64,7 +98,7 @@ static double fresh_value(const setting *s, int64_t n_draws, int64_t extra)
         case_point(0, i, DIMENSIONS, points + i * DIMENSIONS);
     }
     for (int64_t k = 0; k < n_draws; k++) {
-        case_point(2, s->chain.indices[k], DIMENSIONS, points + m++ * DIMENSIONS);
+        case_point(2, s->chain->indices[k], DIMENSIONS, points + m++ * DIMENSIONS);
     }
     if (extra >= 0) {
         case_point(2, extra, DIMENSIONS, points + m++ * DIMENSIONS);
@@ -99,11 +133,11 @@ static void exact_probabilities(const setting *s, double *probability)
     for (int64_t c = 0; c < POOL; c++) {
         gain[c] = NAN;
         bool taken = false;
-        for (int64_t k = 0; k < s->chain.n_draws; k++) {
-            taken = taken || s->chain.indices[k] == c;
+        for (int64_t k = 0; k < s->chain->n_draws; k++) {
+            taken = taken || s->chain->indices[k] == c;
         }
         if (!taken) {
-            gain[c] = fresh_value(s, s->chain.n_draws, c);
+            gain[c] = fresh_value(s, s->chain->n_draws, c);
             low = fmin(low, gain[c]);
             high = fmax(high, gain[c]);
         }
@@ -111,7 +145,7 @@ static void exact_probabilities(const setting *s, double *probability)
     for (int64_t c = 0; c < POOL; c++) {
         probability[c] = 0.0;
         if (!isnan(gain[c])) {
-            probability[c] = exp(s->chain.inv_temp * (gain[c] - low) / (high - low));
+            probability[c] = exp(s->chain->inv_temp * (gain[c] - low) / (high - low));
         }
         total += probability[c];
     }
@@ -128,41 +162,17 @@ static double chi_square_limit(double freedom)
     return freedom * pow(1.0 - part + normal_quantile * sqrt(part), 3.0);
 }
 
-typedef enum draw_path { REJECTION, INVERSE, SHORT_REJECTION_THEN_INVERSE, AS_SHIPPED } draw_path;
-
-static int64_t draw(cgm_chain *chain, draw_path path)
-{
-    uint64_t words[4];
-    int64_t candidate = -1;
-    switch (path) {
-    case REJECTION:
-        return cgm_chain_pick_rejection(chain, INT64_MAX);
-    case AS_SHIPPED:
-        return cgm_chain_pick(chain, NULL);
-    case SHORT_REJECTION_THEN_INVERSE:
-        candidate = cgm_chain_pick_rejection(chain, 2);
-        break;
-    case INVERSE:
-        break;
-    }
-    if (candidate >= 0) {
-        return candidate;
-    }
-    cgm_rng_words(&chain->inverse, 0, 0, 0, words);
-    return cgm_chain_pick_inverse(chain, cgm_rng_uniform(words[0]));
-}
-
 /* A million draws from where the chain stands, each with a seed of its own, shared among the ranks.
  */
-static void check_distribution(cgm_comm *comm, setting *s, draw_path path)
+static void check_distribution(cgm_comm *comm, setting *s)
 {
     double probability[POOL];
     int64_t count[POOL] = {0};
     exact_probabilities(s, probability);
     for (int64_t k = comm->rank; k < DRAWS; k += comm->size) {
-        s->chain.proposal.seed = (uint64_t)k;
-        s->chain.inverse.seed = (uint64_t)k;
-        count[draw(&s->chain, path)]++;
+        s->chain->proposal.seed = (uint64_t)k;
+        s->chain->inverse.seed = (uint64_t)k;
+        count[choose(s)]++;
     }
     cgm_comm_sum(comm, count, POOL);
     double statistic = 0.0;
@@ -178,48 +188,51 @@ static void check_distribution(cgm_comm *comm, setting *s, draw_path path)
         statistic += ((double)count[c] - expected) * ((double)count[c] - expected) / expected;
     }
     assert_all_ranks(comm, none_taken);
-    assert_all_ranks(comm, freedom == (double)(POOL - 1 - s->chain.n_draws));
+    assert_all_ranks(comm, freedom == (double)(POOL - 1 - s->chain->n_draws));
     assert_all_ranks(comm, statistic < chi_square_limit(freedom));
 }
 
-/* From the first draw and, with the candidates taken so far masked, after a hundred. */
-static void check_path(cgm_comm *comm, draw_path path, double inv_temp)
+/* From the first draw and, with the candidates taken so far left out, after a hundred. A draw by
+ * rejection gives up after so many proposals. */
+static void check_path(cgm_comm *comm, int64_t proposals, double inv_temp)
 {
     setting s;
     setting_create(comm, inv_temp, INFINITY, 1.0, &s);
-    check_distribution(comm, &s, path);
-    s.chain.proposal.seed = 1;
-    s.chain.inverse.seed = 1;
+    s.team.most_proposals = proposals;
+    check_distribution(comm, &s);
+    s.chain->proposal.seed = 1;
+    s.chain->inverse.seed = 1;
     for (int k = 0; k < 100; k++) {
-        cgm_chain_add(comm, &s.chain, cgm_chain_pick(&s.chain, NULL));
+        choose(&s);
+        take(&s);
     }
-    check_distribution(comm, &s, path);
+    check_distribution(comm, &s);
     setting_destroy(&s);
 }
 
 static void test_rejection(void **state)
 {
-    check_path(*state, REJECTION, 4.0);
+    check_path(*state, INT64_MAX, 4.0);
 }
 
 static void test_rejection_at_infinite_temperature(void **state)
 {
-    check_path(*state, REJECTION, 0.0);
+    check_path(*state, INT64_MAX, 0.0);
 }
 
 static void test_inverse(void **state)
 {
-    check_path(*state, INVERSE, 4.0);
+    check_path(*state, 0, 4.0);
 }
 
 static void test_rejection_with_fallback(void **state)
 {
-    check_path(*state, SHORT_REJECTION_THEN_INVERSE, 2.0);
+    check_path(*state, 2, 2.0);
 }
 
 static void test_draw_as_shipped(void **state)
 {
-    check_path(*state, AS_SHIPPED, 1.0);
+    check_path(*state, CGM_SAMPLING_PROPOSALS, 1.0);
 }
 
 /* β = ∞ takes the best candidate each time, by the definition of the gain. */
@@ -229,19 +242,19 @@ static void test_greedy_takes_the_best(void **state)
     setting s;
     setting_create(comm, INFINITY, INFINITY, 1.0, &s);
     for (int k = 0; k < 20; k++) {
-        const int64_t pick = cgm_chain_pick(&s.chain, NULL);
-        const double value = fresh_value(&s, s.chain.n_draws, pick);
+        const int64_t pick = choose(&s);
+        const double value = fresh_value(&s, s.chain->n_draws, pick);
         bool best = true;
         for (int64_t c = comm->rank; c < POOL; c += comm->size) {
             bool taken = false;
-            for (int64_t j = 0; j < s.chain.n_draws; j++) {
-                taken = taken || s.chain.indices[j] == c;
+            for (int64_t j = 0; j < s.chain->n_draws; j++) {
+                taken = taken || s.chain->indices[j] == c;
             }
-            best = best && (taken ||
-                            fresh_value(&s, s.chain.n_draws, c) <= value + CGM_TEST_FRESH_ABSOLUTE);
+            best = best && (taken || fresh_value(&s, s.chain->n_draws, c) <=
+                                         value + CGM_TEST_FRESH_ABSOLUTE);
         }
         assert_all_ranks(comm, best);
-        cgm_chain_add(comm, &s.chain, pick);
+        take(&s);
     }
     setting_destroy(&s);
 }
@@ -252,21 +265,21 @@ static void test_running_value(void **state)
     cgm_comm *comm = *state;
     setting s;
     setting_create(comm, 1.0, INFINITY, 1.0, &s);
-    assert_close(comm, s.chain.value, fresh_value(&s, 0, -1), CGM_TEST_FRESH_RELATIVE,
+    assert_close(comm, s.chain->value, fresh_value(&s, 0, -1), CGM_TEST_FRESH_RELATIVE,
                  CGM_TEST_FRESH_ABSOLUTE);
-    cgm_chain_run(comm, &s.chain, cgm_chain_pick, NULL);
-    assert_all_ranks(comm, s.chain.n_draws == POOL && !s.chain.reached);
+    run(&s);
+    assert_all_ranks(comm, s.chain->n_draws == POOL && !s.chain->reached);
     bool close = true;
     for (int64_t k = comm->rank; k < POOL; k += 7 * comm->size) {
         const double fresh = fresh_value(&s, k + 1, -1);
-        close = close && fabs(s.chain.values[k] - fresh) <=
+        close = close && fabs(s.chain->values[k] - fresh) <=
                              CGM_TEST_FRESH_RELATIVE * fabs(fresh) + CGM_TEST_FRESH_ABSOLUTE;
     }
     assert_all_ranks(comm, close);
     bool seen[POOL] = {false};
     for (int64_t k = 0; k < POOL; k++) {
-        assert_false(seen[s.chain.indices[k]]);
-        seen[s.chain.indices[k]] = true;
+        assert_false(seen[s.chain->indices[k]]);
+        seen[s.chain->indices[k]] = true;
     }
     setting_destroy(&s);
 }
@@ -276,13 +289,13 @@ static void test_target_ends_the_chain(void **state)
     cgm_comm *comm = *state;
     setting s;
     setting_create(comm, 1.0, 0.0, 1.0, &s);
-    s.chain.target =
-        0.5 * (s.chain.value + s.made.sums.party_candidate_sums[0] / (double)(OWN * POOL));
-    const double target = s.chain.target;
-    cgm_chain_run(comm, &s.chain, cgm_chain_pick, NULL);
-    assert_all_ranks(comm, s.chain.reached && s.chain.n_draws > 0);
-    assert_all_ranks(comm, s.chain.values[s.chain.n_draws - 1] >= target);
-    assert_all_ranks(comm, s.chain.n_draws == 1 || s.chain.values[s.chain.n_draws - 2] < target);
+    s.chain->target =
+        0.5 * (s.chain->value + s.made.sums.party_candidate_sums[0] / (double)(OWN * POOL));
+    const double target = s.chain->target;
+    run(&s);
+    assert_all_ranks(comm, s.chain->reached && s.chain->n_draws > 0);
+    assert_all_ranks(comm, s.chain->values[s.chain->n_draws - 1] >= target);
+    assert_all_ranks(comm, s.chain->n_draws == 1 || s.chain->values[s.chain->n_draws - 2] < target);
     setting_destroy(&s);
 }
 
@@ -291,9 +304,9 @@ static void test_target_met_at_the_start(void **state)
     cgm_comm *comm = *state;
     setting s;
     setting_create(comm, 1.0, -1.0, 1.0, &s);
-    s.chain.target = s.chain.value;
-    cgm_chain_run(comm, &s.chain, cgm_chain_pick, NULL);
-    assert_all_ranks(comm, s.chain.reached && s.chain.n_draws == 0);
+    s.chain->target = s.chain->value;
+    run(&s);
+    assert_all_ranks(comm, s.chain->reached && s.chain->n_draws == 0);
     setting_destroy(&s);
 }
 
@@ -303,19 +316,19 @@ static void test_patience_ends_the_chain(void **state)
     cgm_comm *comm = *state;
     setting s;
     setting_create(comm, 0.0, INFINITY, 0.1, &s);
-    cgm_chain_run(comm, &s.chain, cgm_chain_pick, NULL);
-    double best = s.made.sums.reference_sums[0] * 2.0 / (400.0 * OWN) -
-                  s.made.sums.party_sums[0] / (OWN * OWN);
+    run(&s);
+    double best =
+        s.made.sums.reference_sums[0] * 2.0 / (400.0 * OWN) - s.made.sums.own_sums[0] / (OWN * OWN);
     int64_t best_draws = 0;
-    for (int64_t k = 0; k < s.chain.n_draws; k++) {
-        if (s.chain.values[k] > best) {
-            best = s.chain.values[k];
+    for (int64_t k = 0; k < s.chain->n_draws; k++) {
+        if (s.chain->values[k] > best) {
+            best = s.chain->values[k];
             best_draws = k + 1;
         }
     }
-    assert_all_ranks(comm, !s.chain.reached && s.chain.n_draws < POOL);
-    assert_all_ranks(comm, s.chain.best == best && s.chain.best_draws == best_draws);
-    assert_all_ranks(comm, s.chain.n_draws - best_draws == 30);
+    assert_all_ranks(comm, !s.chain->reached && s.chain->n_draws < POOL);
+    assert_all_ranks(comm, s.chain->best == best && s.chain->best_draws == best_draws);
+    assert_all_ranks(comm, s.chain->n_draws - best_draws == 30);
     setting_destroy(&s);
 }
 
@@ -327,18 +340,18 @@ static void test_identical_candidates(void **state)
     setting s;
     setting_create(comm, 4.0, INFINITY, 1.0, &s);
     for (int64_t c = 0; c < POOL; c++) {
-        s.chain.affinity[c] = s.chain.affinity[0];
+        s.chain->affinity[c] = s.chain->affinity[0];
         if (comm->node_rank == 0) {
             s.made.sums.candidate_sums[c] = s.made.sums.candidate_sums[0];
         }
     }
     cgm_shared_sync(comm, &s.made.sums.candidate_memory);
-    s.chain.low = s.chain.high = 1.0;
-    s.chain.mask[0] = INFINITY;
+    s.chain->affinity[0] = NAN;
+    cgm_team_sweep(&s.team);
     int64_t count[POOL] = {0};
     for (int64_t k = comm->rank; k < DRAWS; k += comm->size) {
-        s.chain.proposal.seed = (uint64_t)k;
-        count[cgm_chain_pick(&s.chain, NULL)]++;
+        s.chain->proposal.seed = (uint64_t)k;
+        count[choose(&s)]++;
     }
     cgm_comm_sum(comm, count, POOL);
     double statistic = 0.0;
@@ -347,8 +360,8 @@ static void test_identical_candidates(void **state)
         statistic += ((double)count[c] - expected) * ((double)count[c] - expected) / expected;
     }
     assert_all_ranks(comm, count[0] == 0 && statistic < chi_square_limit(POOL - 2));
-    s.chain.inv_temp = INFINITY;
-    assert_all_ranks(comm, cgm_chain_pick(&s.chain, NULL) == 1);
+    s.chain->inv_temp = INFINITY;
+    assert_all_ranks(comm, choose(&s) == 1);
     setting_destroy(&s);
 }
 

@@ -1,11 +1,12 @@
 /* Shapley values: enumeration against hand values, quadrature against enumeration and the closed
  * form, and the axioms. */
-// timeout: 180
+// timeout: 240
 // without: valgrind (which computes long double in double precision)
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "cgm/shapley.h"
 #include "cgm/tolerance.h"
 #include "games.h"
@@ -96,14 +97,16 @@ static void test_coalitions_by_definition(void **state)
     int64_t sizes[7];
     game_mixed_sizes(7, 1e6, 5, sizes);
     game_create(comm, 7, sizes, 5, &game);
+    double *square = case_party_sums(comm, &game.sums);
     for (int mask = 0; mask < 1 << 7 && comm->rank == 0; mask++) {
         bool member[7];
         for (int i = 0; i < 7; i++) {
             member[i] = (mask >> i & 1) != 0;
         }
-        double expected = cgm_coalition_value(&game.sums, member);
+        double expected = game_value(&game.sums, square, member);
         assert_true(fabs(game.values.coalitions[mask] - expected) <= CGM_TEST_VALUES);
     }
+    free(square);
     game_destroy(&game);
 }
 
@@ -136,19 +139,14 @@ static void closed_form(const cgm_kernel_sums *sums, double *phi)
     long double total = 0.0L;
     for (int64_t i = 0; i < n; i++) {
         sum_t += sums->reference_sums[i];
-        trace += sums->party_sums[i * n + i];
-        for (int64_t j = 0; j < n; j++) {
-            total += sums->party_sums[i * n + j];
-        }
+        trace += sums->own_sums[i];
+        total += sums->row_totals[i];
     }
     for (int64_t i = 0; i < n; i++) {
         const long double t = sums->reference_sums[i];
-        const long double s = sums->party_sums[i * n + i];
-        long double row = 0.0L;
+        const long double s = sums->own_sums[i];
+        const long double row = sums->row_totals[i];
         long double sum = 0.0L;
-        for (int64_t j = 0; j < n; j++) {
-            row += sums->party_sums[i * n + j];
-        }
         for (int64_t c = 0; c < n; c++) {
             const long double one = (long double)c / (long double)(n - 1);
             const long double two = c < 2 ? 0.0L
@@ -205,8 +203,9 @@ static void test_symmetry_and_duplicates(void **state)
     game_mixed_sizes(N, 1e4, 8, sizes);
     sizes[COPY] = sizes[ORIGINAL];
     game_create(comm, N, sizes, 8, &game);
-    cgm_kernel_sums *sums = &game.sums;
-    double *s = sums->party_sums;
+    double *s = case_party_sums(comm, &game.sums);
+    double t[N];
+    memcpy(t, game.sums.reference_sums, sizeof t);
     for (int j = 0; j < N; j++) {
         s[COPY * N + j] = s[ORIGINAL * N + j];
     }
@@ -215,9 +214,9 @@ static void test_symmetry_and_duplicates(void **state)
     for (int j = 0; j < N; j++) {
         s[j * N + COPY] = s[COPY * N + j];
     }
-    sums->reference_sums[COPY] = sums->reference_sums[ORIGINAL];
-    cgm_values_destroy(&game.values);
-    assert_all_ranks(comm, cgm_values_compute(comm, sums, &game.values) == CGM_OK);
+    t[COPY] = t[ORIGINAL];
+    game_replace(comm, s, t, &game);
+    free(s);
     cgm_shapley shapley = solve(comm, &game, CGM_SHAPLEY_AUTO);
     const double largest = largest_magnitude(shapley.phi, N);
     assert_close(comm, shapley.phi[COPY], shapley.phi[ORIGINAL], 0.0,
@@ -238,21 +237,18 @@ static void test_order_does_not_matter(void **state)
     game_mixed_sizes(N, 1e3, 9, sizes);
     game_create(comm, N, sizes, 9, &game);
     cgm_shapley straight = solve(comm, &game, CGM_SHAPLEY_AUTO);
+    double *given = case_party_sums(comm, &game.sums);
     double s[N * N];
     double t[N];
     for (int i = 0; i < N; i++) {
         t[i] = game.sums.reference_sums[N - 1 - i];
+        game.sizes[i] = sizes[N - 1 - i];
         for (int j = 0; j < N; j++) {
-            s[i * N + j] = game.sums.party_sums[(N - 1 - i) * N + N - 1 - j];
+            s[i * N + j] = given[(N - 1 - i) * N + N - 1 - j];
         }
     }
-    memcpy(game.sums.party_sums, s, sizeof s);
-    memcpy(game.sums.reference_sums, t, sizeof t);
-    for (int i = 0; i < N; i++) {
-        game.sizes[i] = sizes[N - 1 - i];
-    }
-    cgm_values_destroy(&game.values);
-    assert_all_ranks(comm, cgm_values_compute(comm, &game.sums, &game.values) == CGM_OK);
+    game_replace(comm, s, t, &game);
+    free(given);
     cgm_shapley reversed = solve(comm, &game, CGM_SHAPLEY_AUTO);
     const double largest = largest_magnitude(straight.phi, N);
     for (int i = 0; i < N; i++) {
@@ -367,25 +363,93 @@ static void test_semivalues_against_their_definition(void **state)
 static void test_leave_one_out_of_many(void **state)
 {
     cgm_comm *comm = *state;
-    enum { N = 40 };
+    enum { N = 140 };
     test_game game;
     int64_t sizes[N];
     bool member[N];
     double expected[N];
     game_mixed_sizes(N, 1e3, 4, sizes);
     game_create(comm, N, sizes, 4, &game);
+    double *square = case_party_sums(comm, &game.sums);
     for (int i = 0; i < N; i++) {
         for (int j = 0; j < N; j++) {
             member[j] = j != i;
         }
-        expected[i] = game.values.grand - cgm_coalition_value(&game.sums, member);
+        expected[i] = game.values.grand - game_value(&game.sums, square, member);
     }
+    free(square);
     const cgm_semivalue semivalue = {CGM_SEMIVALUE_LEAVE_ONE_OUT, 1.0, 1.0};
     cgm_shapley found = solve_semivalue(comm, &game, CGM_SHAPLEY_AUTO, &semivalue);
     assert_close_array(comm, found.phi, expected, N, 0.0, found.error_estimate);
     assert_all_ranks(comm, found.error_estimate <= CGM_TEST_QUADRATURE * game.values.grand);
     cgm_shapley_destroy(&found);
     game_destroy(&game);
+}
+
+/* What one rank alone computes from the same game.  Local. */
+static void solve_alone(int64_t n, const int64_t *sizes, const cgm_semivalue *semivalue,
+                        double *phi)
+{
+    cgm_comm self;
+    test_game game;
+    cgm_comm_create(MPI_COMM_SELF, &self);
+    game_create(&self, n, sizes, 7, &game);
+    cgm_shapley shapley = solve_semivalue(&self, &game, CGM_SHAPLEY_QUADRATURE, semivalue);
+    memcpy(phi, shapley.phi, (size_t)n * sizeof *phi);
+    cgm_shapley_destroy(&shapley);
+    game_destroy(&game);
+    cgm_comm_destroy(&self);
+}
+
+/* More and fewer distinct sizes than half the parties, no row, a part of a panel or several panels
+ * a rank: the same bits as on one rank. */
+static void test_same_bits_at_every_number_of_ranks(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { LARGEST = 300 };
+    const int64_t counts[] = {3, 20, 130, LARGEST};
+    const double largest_sizes[] = {8.0, 1e6};
+    const cgm_semivalue semivalues[] = {shapley_value, {CGM_SEMIVALUE_BETA, 4.0, 1.0}};
+    for (int k = 0; k < 16; k++) {
+        const int64_t n = counts[k % 4];
+        const cgm_semivalue *semivalue = &semivalues[k / 8];
+        int64_t sizes[LARGEST];
+        double alone[LARGEST];
+        test_game game;
+        game_mixed_sizes(n, largest_sizes[k / 4 % 2], 7, sizes);
+        solve_alone(n, sizes, semivalue, alone);
+        game_create(comm, n, sizes, 7, &game);
+        cgm_shapley together = solve_semivalue(comm, &game, CGM_SHAPLEY_QUADRATURE, semivalue);
+        assert_all_ranks(comm, memcmp(together.phi, alone, (size_t)n * sizeof *alone) == 0);
+        cgm_shapley_destroy(&together);
+        game_destroy(&game);
+    }
+}
+
+/* As many distinct sizes as parties, thousands, so that rows of S are used as they are: there is no
+ * exact value to compare with, but two shifted grids and efficiency agree. */
+static void test_thousands_of_distinct_sizes(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { N = 4200 };
+    test_game game;
+    int64_t *sizes = malloc(N * sizeof *sizes);
+    assert_all_ranks(comm, sizes != NULL);
+    game_distinct_sizes(N, 2, sizes);
+    game_create(comm, N, sizes, 2, &game);
+    cgm_shapley shapley = solve(comm, &game, CGM_SHAPLEY_AUTO);
+    const double largest = largest_magnitude(shapley.phi, N);
+    double magnitude = 0.0;
+    for (int64_t i = 0; i < N; i++) {
+        magnitude += fabs(shapley.phi[i]);
+    }
+    assert_all_ranks(comm, shapley.method == CGM_SHAPLEY_QUADRATURE);
+    assert_all_ranks(comm, shapley.error_estimate <= CGM_TEST_QUADRATURE * largest);
+    assert_all_ranks(comm, shapley.efficiency_gap <= CGM_EFFICIENCY * magnitude);
+    assert_same_on_all_ranks(comm, shapley.phi, N * sizeof(double));
+    cgm_shapley_destroy(&shapley);
+    game_destroy(&game);
+    free(sizes);
 }
 
 /* The order of the two parameters: beta:16,1 looks at small coalitions, where a party adds more. */
@@ -424,6 +488,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_semivalues_against_their_definition),
         cmocka_unit_test(test_leave_one_out_of_many),
         cmocka_unit_test(test_beta_favours_small_coalitions),
+        cmocka_unit_test(test_same_bits_at_every_number_of_ranks),
+        cmocka_unit_test(test_thousands_of_distinct_sizes),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

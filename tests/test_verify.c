@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cgm/cost.h"
 #include "cgm/h5.h"
 #include "cgm/pipeline.h"
 #include "cgm/simulate.h"
@@ -275,63 +274,12 @@ static void test_refusals(void **state)
     remove_files(comm, &names);
 }
 
-/* The evaluations that check announces, against those that the run counted. */
-static void test_announced_work(void **state)
-{
-    cgm_comm *comm = *state;
-    files names = {.data = ""};
-    make_result(comm, &names, "");
-    cgm_shard shard;
-    cgm_candidates candidates;
-    assert_all_ranks(comm, cgm_shard_read(comm, names.data, &shard) == CGM_OK);
-    assert_all_ranks(comm, cgm_candidates_read(comm, names.data, 2, &candidates) == CGM_OK);
-    const cgm_cost_work work = cgm_cost_count(&shard, &candidates);
-    cgm_candidates_destroy(&candidates);
-    cgm_shard_destroy(&shard);
-
-    cgm_h5_file result;
-    cgm_h5_texts stages;
-    assert_all_ranks(comm, cgm_h5_open(comm, names.result, &result) == CGM_OK);
-    assert_all_ranks(comm, cgm_h5_read_texts(&result, "/timings/stage", NULL, &stages) == CGM_OK);
-    int64_t *counted =
-        cgm_h5_read(&result, "/timings/kernel_evaluations", NULL, CGM_H5_INT64, NULL);
-    int64_t *draws[2] = {
-        cgm_h5_read(&result, "/sampling/beta_2/draws", NULL, CGM_H5_INT64, NULL),
-        cgm_h5_read(&result, "/sampling/beta_inf/draws", NULL, CGM_H5_INT64, NULL)};
-    int64_t passes = 0;
-    assert_all_ranks(
-        comm, cgm_h5_read_scalar(&result, "/kernel", "passes", CGM_H5_INT64, &passes) == CGM_OK);
-    assert_all_ranks(comm, counted != NULL && draws[0] != NULL && draws[1] != NULL && passes > 0);
-    double sampling = work.sampling_start;
-    for (int i = 0; i < N_PARTIES; i++) {
-        sampling += work.draw * (double)(draws[0][i] + draws[1][i]);
-    }
-    int found = 0;
-    for (int64_t k = 0; k < stages.count; k++) {
-        const char *name = stages.text[k];
-        const double expected = strcmp(name, "kernel_sums") == 0 ? work.kernel_sums
-                                : strcmp(name, "sampling") == 0  ? sampling
-                                : strcmp(name, "lengthscale") == 0
-                                    ? (double)passes * work.lengthscale_pass
-                                    : -1.0;
-        found += expected >= 0.0;
-        assert_all_ranks(comm, expected < 0.0 || (double)counted[k] == expected);
-    }
-    assert_all_ranks(comm, found == 3);
-    cgm_h5_texts_destroy(&stages);
-    free(counted);
-    free(draws[0]);
-    free(draws[1]);
-    cgm_h5_close(&result);
-    remove_files(comm, &names);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound),           cmocka_unit_test(test_tampered),
         cmocka_unit_test(test_repeated_points), cmocka_unit_test(test_other_data),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_announced_work),
+        cmocka_unit_test(test_refusals),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -17,7 +17,7 @@ typedef struct made_run {
     int64_t sizes[PARTIES];
     double range[FEATURES];
     double lengthscales[FEATURES];
-    double party_sums[PARTIES * PARTIES];
+    double row_totals[PARTIES];
     double party_candidate_sums[PARTIES];
     double single[PARTIES];
     double ceiling[PARTIES];
@@ -36,9 +36,7 @@ static void make_run(made_run *made)
         made->names[i] = names[i];
         made->lost[i] = i == 1 ? "stability: 0.5 is less than 0.6 by 0.1" : "";
         made->sizes[i] = 10;
-        for (int j = 0; j < PARTIES; j++) {
-            made->party_sums[i * PARTIES + j] = i == j ? 0.5 * 90.0 + 10.0 : 0.5 * 100.0;
-        }
+        made->row_totals[i] = 0.5 * 90.0 + 10.0 + (PARTIES - 1) * 0.5 * 100.0;
         made->party_candidate_sums[i] = 0.5 * 10.0 * 100.0;
         made->single[i] = 0.2;
         made->ceiling[i] = 0.3;
@@ -55,7 +53,7 @@ static void make_run(made_run *made)
                                   .n_candidates = 100,
                                   .party_points = made->sizes,
                                   .diagonal = 1.0,
-                                  .party_sums = made->party_sums,
+                                  .row_totals = made->row_totals,
                                   .party_candidate_sums = made->party_candidate_sums};
     run->values = (cgm_values){.single = made->single, .ceiling = made->ceiling};
     run->shapley = (cgm_shapley){.method = CGM_SHAPLEY_QUADRATURE,

@@ -30,6 +30,9 @@ typedef struct cgm_accumulator {
  */
 void cgm_accumulator_add(cgm_accumulator *sum, double term);
 
+/** As cgm_accumulator_add, by several threads at a time. */
+void cgm_accumulator_add_shared(cgm_accumulator *sum, double term);
+
 /** Local. sum += other, exactly; a NaN stays one. */
 void cgm_accumulator_merge(cgm_accumulator *sum, const cgm_accumulator *other);
 
@@ -38,5 +41,19 @@ double cgm_accumulator_value(const cgm_accumulator *sum);
 
 /** Collective. Sum element-wise over all ranks, in place, the same bits on every rank. */
 void cgm_accumulator_reduce(cgm_comm *comm, cgm_accumulator *sums, int64_t count);
+
+/** Many sums of small terms that grow side by side: sum k is high[k]·2^-32 + low[k]·2^-64. Arrays
+ * of both may be added up element by element, here or on other ranks. */
+typedef struct cgm_accumulators {
+    int64_t *high;
+    int64_t *low;
+} cgm_accumulators;
+
+/** Local. Adds terms[k] to sum first + k.  0 ≤ term < 2^18, less than 2^13 terms of that size or as
+ * many more as they are smaller; sums below 2^31. */
+void cgm_accumulators_add(cgm_accumulators sums, int64_t first, int64_t count, const double *terms);
+
+/** Local. Sum k, correctly rounded to double within one unit in the last place. */
+double cgm_accumulators_value(cgm_accumulators sums, int64_t k);
 
 #endif

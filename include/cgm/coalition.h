@@ -6,7 +6,6 @@
 #ifndef CGM_COALITION_H
 #define CGM_COALITION_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "cgm/kernel_sums.h"
@@ -27,9 +26,6 @@ typedef struct cgm_values {
  * §2).
  */
 double cgm_coalition_formula(int64_t n_reference, double size, double linear, double quadratic);
-
-/** Local. v(Q) of the parties with member[i], MATH.md §2; 0 of the empty one.  Cost O(N²). */
-double cgm_coalition_value(const cgm_kernel_sums *sums, const bool *member);
 
 /** Collective. Fills values, owned by the caller; the pair is cgm_values_destroy. CGM_OK,
  * CGM_ERR_MEMORY. */

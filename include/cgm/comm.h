@@ -22,6 +22,7 @@ typedef struct cgm_counters {
     int64_t kernel_evaluations;
     int64_t bytes_sent;
     int64_t bytes_received;
+    int64_t waiting; /**< nanoseconds inside calls that other ranks must answer */
 } cgm_counters;
 
 /** The ranks of a run as this rank sees them. Passed to every function that can fail or that
@@ -36,8 +37,19 @@ typedef struct cgm_comm {
     char host[256];
     cgm_error error;          /**< first cause recorded here, or the one agreed on */
     cgm_counters counters;    /**< of this rank */
+    int64_t unserved_work;    /**< evaluations since MPI was last let in */
     double progress_interval; /**< seconds between lines of log.h; 0 = none */
+    int threads;              /**< of this rank, >= 1 */
 } cgm_comm;
+
+/** Most messages of an exchange, of 1 GiB each. */
+enum { CGM_EXCHANGE_PIECES = 256 };
+
+/** An exchange of buffers that is under way; zeroed: none. */
+typedef struct cgm_exchange {
+    MPI_Request requests[CGM_EXCHANGE_PIECES]; /**< sent and received */
+    int n_requests;
+} cgm_exchange;
 
 /** Memory that the ranks of a node share: one copy a node, readable and writable by all of them. */
 typedef struct cgm_shared {
@@ -46,11 +58,37 @@ typedef struct cgm_shared {
     MPI_Win window;
 } cgm_shared;
 
+/** Memory of every rank that all others can read, and add to, without its taking part (MPI's
+ * one-sided communication). */
+typedef struct cgm_window {
+    void *memory; /**< this rank's */
+    bool open;
+    MPI_Win window;
+} cgm_window;
+
 /** Collective over world. Fills comm; the pair is cgm_comm_destroy. MPI must be initialised. */
 void cgm_comm_create(MPI_Comm world, cgm_comm *comm);
 
 /** Collective. Frees what cgm_comm_create made. */
 void cgm_comm_destroy(cgm_comm *comm);
+
+/**
+ * The ranks of one colour as ranks of their own, in the same order.  Collective.
+ * @param[in]  colour  >= 0; ranks of one colour must follow each other
+ * @param[out] part    the pair is cgm_comm_join
+ */
+void cgm_comm_split(cgm_comm *comm, int colour, cgm_comm *part);
+
+/** Local. Traffic, work and the cause of a failure in part become comm's, until which comm cannot
+ * vote on it. */
+void cgm_comm_absorb(cgm_comm *comm, cgm_comm *part);
+
+/** Collective over part. Absorbs it and frees what cgm_comm_split made. */
+void cgm_comm_join(cgm_comm *comm, cgm_comm *part);
+
+/** Local. Count kernel evaluations; now and then lets MPI serve other ranks' cgm_window_get and
+ * _add, which wait for a rank that works for long without communicating. */
+void cgm_comm_count_work(cgm_comm *comm, int64_t evaluations);
 
 /**
  * Record the cause of a failure.  Local.
@@ -69,9 +107,15 @@ cgm_status cgm_fail(cgm_comm *comm, cgm_status status, const char *format, ...)
  */
 cgm_status cgm_agree(cgm_comm *comm, cgm_status status);
 
+/** Bytes of a cache line, and of the widest vectors: where the kernel's arrays should begin. */
+enum { CGM_ALIGNMENT = 64 };
+
 /** Local. Zeroed memory for count × size bytes; NULL and CGM_ERR_MEMORY recorded if refused. Never
  * NULL for count = 0. */
 void *cgm_alloc(cgm_comm *comm, int64_t count, size_t size);
+
+/** Local. As cgm_alloc, doubles that begin at a multiple of CGM_ALIGNMENT bytes. */
+double *cgm_alloc_aligned(cgm_comm *comm, int64_t count);
 
 /** Local. A count as MPI or LAPACK wants it; a count that does not fit in an int is a bug and
  * aborts. */
@@ -111,11 +155,25 @@ void cgm_comm_gather(cgm_comm *comm, const void *mine, void *all, size_t bytes, 
 void cgm_comm_exchange(cgm_comm *comm, const void *send, size_t send_bytes, int to, void *receive,
                        size_t receive_bytes, int from);
 
+/**
+ * As cgm_comm_exchange, but returns at once; both buffers stay as they are until the end.
+ * Collective over the ranks named.  exchange must not be under way.
+ */
+void cgm_exchange_start(cgm_comm *comm, cgm_exchange *exchange, const void *send, size_t send_bytes,
+                        int to, void *receive, size_t receive_bytes, int from);
+
+/** Local. Lets the library move what is under way; to be called now and then. */
+void cgm_exchange_poll(cgm_exchange *exchange);
+
+/** Local. Waits until both buffers are free and filled. Accepts a zeroed struct. */
+void cgm_exchange_finish(cgm_comm *comm, cgm_exchange *exchange);
+
 /** Collective. Waits for all ranks. */
 void cgm_comm_barrier(cgm_comm *comm);
 
 /**
- * Allocate memory shared by the ranks of a node.  Collective.
+ * Allocate memory shared by the ranks of a node, from a multiple of CGM_ALIGNMENT bytes on.
+ * Collective.
  * Contents are undefined until written; call cgm_shared_sync between writing and reading by another
  * rank.
  * @return the same code on every rank: CGM_OK or CGM_ERR_MEMORY
@@ -140,5 +198,28 @@ cgm_status cgm_shared_all_gather(cgm_comm *comm, cgm_shared *shared, const void 
 
 /** Collective over the node. Accepts a zeroed struct, which stands for NULL. */
 void cgm_shared_destroy(cgm_shared *shared);
+
+/**
+ * Allocate zeroed memory that other ranks will reach.  Collective.
+ * Memory that exists already cannot be made a window: Open MPI 4.1 has no component for that where
+ * shared memory is without single copy (MPI_ERR_WIN).
+ * @param[in] bytes  of this rank's part; may differ from rank to rank
+ * @return the same code on every rank: CGM_OK or CGM_ERR_MEMORY
+ */
+cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window);
+
+/** Collective. What every rank wrote into its own part before is what others read after. */
+void cgm_window_open(cgm_comm *comm, cgm_window *window);
+
+/** Local. Copy bytes from a rank's part; the target must not write there any more. */
+void cgm_window_get(cgm_comm *comm, const cgm_window *window, int rank, size_t offset, size_t bytes,
+                    void *data);
+
+/** Local. Add to the integer at the start of a rank's part, in one step that no other can come
+ * between. @return its value before */
+int64_t cgm_window_add(cgm_comm *comm, const cgm_window *window, int rank, int64_t by);
+
+/** Collective. Waits for all ranks. Accepts a zeroed struct. */
+void cgm_window_destroy(cgm_window *window);
 
 #endif

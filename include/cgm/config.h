@@ -11,16 +11,20 @@
 
 #include "cgm/comm.h"
 #include "cgm/features.h"
+#include "cgm/generator.h"
 #include "cgm/kernel.h"
 #include "cgm/lengthscale.h"
 #include "cgm/reward_lp.h"
 #include "cgm/shapley.h"
 
-/** Machine code of the hot loops; the portable one runs everywhere and is the only one. */
-typedef enum cgm_instruction_set {
-    CGM_INSTRUCTIONS_AUTO,
-    CGM_INSTRUCTIONS_PORTABLE
-} cgm_instruction_set;
+/** Machine code of the kernel evaluation: a set, or the best one that all ranks' processors have.
+ */
+typedef enum cgm_instruction_choice {
+    CGM_INSTRUCTIONS_PORTABLE = CGM_PORTABLE,
+    CGM_INSTRUCTIONS_AVX2 = CGM_AVX2,
+    CGM_INSTRUCTIONS_AVX512 = CGM_AVX512,
+    CGM_INSTRUCTIONS_AUTO
+} cgm_instruction_choice;
 
 /** Resolved options of a run; the same on every rank. Strings and arrays are owned by the struct.
  */
@@ -44,7 +48,9 @@ typedef struct cgm_config {
     bool output_overwrite;
     uint64_t seed;
     double progress; /**< seconds, 0 = no lines */
-    cgm_instruction_set instruction_set;
+    int64_t threads; /**< of each rank, >= 1 */
+    cgm_pool_placement pool_placement;
+    cgm_instruction_choice instruction_set;
 } cgm_config;
 
 /**

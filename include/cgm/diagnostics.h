@@ -26,7 +26,7 @@ typedef struct cgm_diagnostics {
  * @param[out] diagnostics  the same bits on every rank
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
  */
-cgm_status cgm_diagnostics_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+cgm_status cgm_diagnostics_measure(cgm_comm *comm, const cgm_shard *shard,
                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
                                    const cgm_kernel_sums *sums, const cgm_values *values,
                                    uint64_t seed, cgm_diagnostics *diagnostics);

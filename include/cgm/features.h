@@ -28,8 +28,7 @@ typedef struct cgm_features {
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  The same bits at every number of
  *         ranks.
  */
-cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling,
-                              const cgm_layout *layout, cgm_shard *shard,
+cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_shard *shard,
                               cgm_candidates *candidates, cgm_features *features);
 
 /** Local. Apply a scaling to points [n_points][n_features], from and to may be the same. */

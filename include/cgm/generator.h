@@ -10,29 +10,76 @@
 #include <stdint.h>
 
 #include "cgm/comm.h"
+#include "cgm/shard.h"
 
-/** The pool, one copy a node in memory its ranks share. */
+/** Where the pool shall lie; auto: as one copy a node takes or does not take too much of it. */
+typedef enum cgm_pool_placement { CGM_POOL_AUTO, CGM_POOL_NODE, CGM_POOL_RANKS } cgm_pool_placement;
+
+/** The pool: one copy a node in memory its ranks share, or, where that would not fit, in slices,
+ * one a rank. */
 typedef struct cgm_candidates {
     int64_t n_points; /**< g */
     int64_t n_features;
     bool has_labels;
+    bool sliced; /**< a rank holds its own slice alone */
     uint64_t checksum;
-    double *original; /**< [n_points][n_features] row-major, finite, |value| <= 1e150, as read */
+    int64_t
+        *first; /**< [size + 1] the slice that rank r is home to: whole blocks but for the last */
+    int64_t held_first, held_end; /**< rows that this rank can read: all, or its own slice */
+    double *original; /**< [held_end - held_first][n_features] row-major, finite, |value| <= 1e150,
+                         as read */
     double *points;   /**< the same, or scaled (features.h) */
-    int64_t *labels;  /**< [n_points], or NULL */
+    int64_t *labels;  /**< [held_end - held_first], or NULL */
     cgm_shared points_memory;
     cgm_shared scaled_memory; /**< of points when they are scaled */
     cgm_shared labels_memory;
+    struct cgm_pool *pool; /**< the packed form, filled in by pool.h */
 } cgm_candidates;
 
+/** What the pool is before it is read. */
+typedef struct cgm_candidates_shape {
+    int64_t n_points;
+    bool has_labels;
+} cgm_candidates_shape;
+
 /**
- * Read the pool from /candidates/data and, if present, /candidates/labels of an HDF5 file.
- * Collective. The first rank of each node reads; errors are agreed on by all.
+ * Look at /candidates of an HDF5 file.  Collective.
  * @param[in] n_features  what the parties have; another number is an input error
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY
  */
-cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, int64_t n_features,
-                               cgm_candidates *candidates);
+cgm_status cgm_candidates_describe(cgm_comm *comm, const char *path, int64_t n_features,
+                                   cgm_candidates_shape *shape);
+
+/** Local. Slices of the pool, whole blocks, that bring all of size ranks as close to the same
+ * number of points as may be, their parties' included. first [size + 1] */
+void cgm_candidates_slice(int size, const cgm_shard *shard, int64_t n_candidates, int64_t *first);
+
+/**
+ * Whether a rank shall hold its own slice of the pool alone.  Collective.
+ * Automatically it does when the pool, as read and packed, would take more than a part of some
+ * node's memory, or of the file system that holds what its ranks share.
+ */
+bool cgm_candidates_are_sliced(cgm_comm *comm, cgm_pool_placement placement,
+                               const cgm_candidates_shape *shape, int64_t n_features);
+
+/**
+ * Slice the pool over the ranks, so that all have about the same number of points with their
+ * parties', and make room for it.  Collective.
+ * @param[in]  sliced      a rank holds its own slice alone
+ * @param[out] candidates  without content; the pair is cgm_candidates_destroy, after errors too
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
+                                 const cgm_candidates_shape *shape, bool sliced,
+                                 cgm_candidates *candidates);
+
+/**
+ * Read the pool from /candidates/data and, if present, /candidates/labels of an HDF5 file.
+ * Collective.  The ranks of a node read a part each; errors are agreed on by all.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY
+ */
+cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, const cgm_shard *shard,
+                               cgm_pool_placement placement, cgm_candidates *candidates);
 
 /** Collective over the node (shared memory). Accepts a zeroed struct. */
 void cgm_candidates_destroy(cgm_candidates *candidates);

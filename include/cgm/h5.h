@@ -147,6 +147,15 @@ cgm_status cgm_h5_finish(cgm_h5_file *file);
 cgm_status cgm_h5_write(cgm_h5_file *file, const char *path, cgm_h5_type type, int rank,
                         const int64_t *dims, int64_t first, int64_t n_rows, const void *data);
 
+/** Makes rows first .. first + n_rows - 1 of a dataset, row-major.  Local. */
+typedef void (*cgm_h5_make)(void *state, int64_t first, int64_t n_rows, void *rows);
+
+/** As cgm_h5_write, of rows that are made in order as they are written, so many at a time that a
+ * rank's memory stays bounded (32 MiB, or one row). */
+cgm_status cgm_h5_write_made(cgm_h5_file *file, const char *path, cgm_h5_type type, int rank,
+                             const int64_t *dims, int64_t first, int64_t n_rows, cgm_h5_make make,
+                             void *state);
+
 /** Create a 1-D dataset of texts and write it (in parallel: rank 0 does). texts are the same on
  * every rank. */
 cgm_status cgm_h5_write_texts(cgm_h5_file *file, const char *path, int64_t count,

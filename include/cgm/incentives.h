@@ -61,11 +61,12 @@ cgm_status cgm_incentives_gather(cgm_comm *comm, const cgm_shard *shard,
                                  const cgm_sampling *sampling, cgm_incentives *incentives);
 
 /**
- * Fill in all rows.  Collective; rank 0 works.
+ * Fill in all rows.  Collective; rank 0 works, but for the comparison of rows of S where they are.
  * @param[in]     names       [n_parties] for the details
  * @param[in,out] incentives  n_sets and realised stand (0 and NULL: nothing was drawn)
- * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(N²) as a rule, O(2^N N²) at
- * worst up to CGM_ENUMERATE_MAX parties.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(N log N) on rank 0, O(2^N
+ * N²) at worst up to CGM_ENUMERATE_MAX parties, and on all ranks O(N²) comparisons of three
+ * numbers.
  */
 cgm_status cgm_incentives_certify(cgm_comm *comm, char *const *names, const cgm_kernel_sums *sums,
                                   const cgm_values *values, const cgm_shapley *shapley,

@@ -4,7 +4,10 @@
  *
  * Points are packed once: centred, divided by the lengthscale, and stored by feature in blocks, so
  * that the inner loop runs over neighbouring points. Inside a tile the order of operations is
- * fixed; a tile's result depends on its points alone.
+ * fixed; a tile's result depends on its points and on the instruction set alone.
+ *
+ * An evaluation has a relative error below 1e-14 (se; kernel_vectors.h). Values below 2^-1021 may
+ * lose their digits, and beyond 2^-1023 the kernel is exactly 0; k(x, x) is exactly κ.
  */
 #ifndef CGM_KERNEL_H
 #define CGM_KERNEL_H
@@ -12,6 +15,11 @@
 #include <stdint.h>
 
 #include "cgm/comm.h"
+
+/** What the loops are compiled for. AVX2 and AVX-512 give the same bits, and so does portable code
+ * where the compiler's target fuses a product and a sum. */
+typedef enum cgm_instruction_set { CGM_PORTABLE, CGM_AVX2, CGM_AVX512 } cgm_instruction_set;
+enum { CGM_INSTRUCTION_SETS = 3 };
 
 /** Points of a full block. Part of what results mean bit for bit: changing it changes their last
  * digits. */
@@ -34,16 +42,49 @@ typedef struct cgm_kernel {
     const double *feature_lengthscales; /**< [n_features] ℓ_f instead of ℓ, or NULL */
     const double *centre; /**< [n_features], near the middle of the data, so that differences keep
                                their digits */
+    cgm_instruction_set instruction_set; /**< one that the processor has */
 } cgm_kernel;
 
-/** Consecutive points of one owner (a party or the pool) in packed form. */
+/** Consecutive points of one owner (a party or the pool): the unit whose sums results are made of.
+ * Every owner's points are cut into segments of CGM_BLOCK_POINTS from their start, so that segments
+ * depend neither on ranks nor on other owners. */
+typedef struct cgm_segment {
+    int64_t owner;    /**< party, or the number of parties for the pool */
+    int64_t first;    /**< first point, counted in the owner's points */
+    int64_t n_points; /**< 1 .. CGM_BLOCK_POINTS */
+    int64_t begin;    /**< place of that point in the block */
+} cgm_segment;
+
+/** Points in packed form: one segment, or several short ones side by side, so that tiles stay
+ * efficient when parties have few points. */
 typedef struct cgm_block {
-    int64_t owner;       /**< party, or the number of parties for the pool */
-    int64_t first;       /**< first point, counted in the owner's points */
     int64_t n_points;    /**< 1 .. CGM_BLOCK_POINTS */
     int64_t stride;      /**< n_points rounded up to CGM_LANES */
-    double *coordinates; /**< [n_features][stride] */
+    double *coordinates; /**< [stride / CGM_LANES][n_features][CGM_LANES]; efficient when it begins
+                            at a multiple of 64 bytes */
+    int64_t n_segments;
+    const cgm_segment *segments; /**< [n_segments] one after the other, all points */
 } cgm_block;
+
+/** What is evaluated together: one segment against the points of a block from a segment on. A
+ * column's sum depends on the row segment and on the column's point alone. */
+typedef struct cgm_tile {
+    const cgm_block *rows;
+    const cgm_segment *row_segment; /**< of rows */
+    const cgm_block *columns;
+    int64_t first_segment; /**< of columns: points before it are left out */
+} cgm_tile;
+
+/** Extremes of scores over candidates that are not taken. */
+typedef struct cgm_extremes {
+    double low, high; /**< INFINITY and -INFINITY over none */
+} cgm_extremes;
+
+/** Local. The word for an instruction set in options and output. */
+const char *cgm_instruction_set_name(cgm_instruction_set set);
+
+/** Local. The best one of this processor: it has that and all before it. */
+cgm_instruction_set cgm_instruction_set_best(void);
 
 /** Local. The word for a kernel type in options and output. */
 const char *cgm_kernel_name(cgm_kernel_type type);
@@ -51,56 +92,74 @@ const char *cgm_kernel_name(cgm_kernel_type type);
 /** Local. κ = k(x, x) (MATH.md §1). */
 double cgm_kernel_diagonal(const cgm_kernel *kernel);
 
-/** Local. Points [n_points][n_features] row-major to block->coordinates; owner, first and stride
- * stand already. */
-void cgm_kernel_pack(const cgm_kernel *kernel, const double *points, cgm_block *block);
-
 /**
- * Sums of k over a tile.  Local.
- * @param[out] row_sums     [a->n_points] Σ_y k(x, y) over b
- * @param[out] column_sums  [b->stride] Σ_x k(x, y) over a
- * @return Σ_{x,y} k(x, y), the sum of row_sums in a fixed order.  Cost a·b·(n_features + an
- * exponential).
+ * Points [segment->n_points][n_features] row-major into the segment's place in a block.  Local.
+ * The last segment of a block also fills the padding with points at infinity.
  */
-double cgm_kernel_tile(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
-                       double *row_sums, double *column_sums);
+void cgm_kernel_pack(const cgm_kernel *kernel, const double *points, const cgm_segment *segment,
+                     cgm_block *block);
+
+/** Local. Packed coordinates [n_features] of a point, given by its place in a block. */
+void cgm_kernel_point(const cgm_kernel *kernel, const cgm_block *block, int64_t place,
+                      double *point);
 
 /**
- * Sum over a tile of k and of its derivative by log ℓ (`se`: k·r²/ℓ²).  Local.  MATH.md §3.
- * @param[out] slope  Σ_{x,y} ∂k/∂(log ℓ)
+ * Sums of k over the rows of a tile.  Local.  Cost rows·columns·(n_features + an exponential).
+ * @param[out] column_sums  [columns->stride] Σ_x k(x, y); what stands before the first segment is
+ *                          unspecified, padded points have 0
  */
-double cgm_kernel_slope(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
-                        double *slope);
+void cgm_kernel_columns(const cgm_kernel *kernel, const cgm_tile *tile, double *column_sums);
+
+/** As cgm_kernel_columns over all of two different blocks, with row_sums [rows->n_points] Σ_y k(x,
+ * y) beside it.  Local. */
+void cgm_kernel_rows_and_columns(const cgm_kernel *kernel, const cgm_block *rows,
+                                 const cgm_block *columns, double *row_sums, double *column_sums);
 
 /**
- * Sums over a tile of k at ℓ, ℓ/√2, ℓ/2, …  Local.  MATH.md §3.
+ * As cgm_kernel_columns, with the derivative by log ℓ (`se`: k·r²/ℓ²) beside it.  Local.  MATH.md
+ * §3.
+ * @param[out] slope_sums  [columns->stride] Σ_x ∂k(x, y)/∂(log ℓ)
+ */
+void cgm_kernel_slopes(const cgm_kernel *kernel, const cgm_tile *tile, double *column_sums,
+                       double *slope_sums);
+
+/**
+ * As cgm_kernel_columns at ℓ, ℓ/√2, ℓ/2, …  Local.  MATH.md §3.
  * `se` squares one exponential again and again, the others evaluate each rung.
- * @param[out] sums  [n_rungs]; n_rungs ≤ CGM_LADDER_RUNGS
+ * @param[out] column_sums  [n_rungs][CGM_BLOCK_POINTS]; n_rungs ≤ CGM_LADDER_RUNGS
  */
-void cgm_kernel_ladder(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
-                       int n_rungs, double *sums);
+void cgm_kernel_ladder(const cgm_kernel *kernel, const cgm_tile *tile, int n_rungs,
+                       double *column_sums);
 
 /**
- * Smallest and largest squared distance between the points of two blocks, in packed units; of a
- * block with itself (a == b) between different points.  Local.
- * @param[in,out] least, most  brought up to date
+ * Smallest and largest squared distance of each column to the rows, in packed units; a point's
+ * distance to itself (rows == columns) is left out.  Local.
+ * @param[out] least, most  [columns->stride]; INFINITY and -INFINITY where no row is left
  */
-void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_block *a, const cgm_block *b,
-                          double *least, double *most);
+void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_tile *tile, double *least,
+                          double *most);
 
 /** Local. k at a squared distance in packed units. */
 double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance);
 
 /**
- * k between one point of a block and all points of another.  Local.
- * @param[out] row  [b->stride]; 0 at padded points
+ * Add one point to the affinities of a block's points and bring the extremes of their scores up to
+ * date.  Local.  MATH.md §6.
+ * affinity[c] += k(point, c); score w = factor·candidate_sums[c] − affinity[c]. A NaN affinity
+ * marks a taken candidate: it stays NaN and has no part in the extremes.
+ * @param[in]     point           [n_features] packed coordinates, or NULL: nothing is added
+ * @param[in]     candidate_sums  [block->n_points]
+ * @param[in,out] affinity        [block->n_points]
+ * @param[in,out] extremes        widened to hold this block's scores
  */
-void cgm_kernel_row(const cgm_kernel *kernel, const cgm_block *a, int64_t point, const cgm_block *b,
-                    double *row);
+void cgm_kernel_score(const cgm_kernel *kernel, const double *point, const cgm_block *block,
+                      double factor, const double *candidate_sums, double *affinity,
+                      cgm_extremes *extremes);
 
 /**
- * exp(−z) element-wise for z ≥ 0, by the same polynomial as the kernel and so the same bits on
- * every machine.  Local. Relative error < 1e-15; exactly 1 at 0, exactly 0 beyond 707.
+ * exp(−z) element-wise for z ≥ 0, the same bits with every instruction set and on every machine.
+ * Local. Relative error < 1e-15 beside z's own rounding by log2(e); exactly 1 at 0, exactly 0
+ * beyond 707.
  */
 void cgm_kernel_exponential(const double *z, double *result, int64_t count);
 

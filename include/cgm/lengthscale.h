@@ -32,9 +32,9 @@ const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule);
  * @param[out] slopes  [n_parties] ∂v({i})/∂(log ℓ)
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
  */
-cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
-                                    const cgm_shard *shard, const cgm_candidates *candidates,
-                                    const cgm_kernel *kernel, double *values, double *slopes);
+cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_shard *shard,
+                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                    double *values, double *slopes);
 
 /**
  * Choose the lengthscale by a rule (MATH.md §3).  Collective.
@@ -47,7 +47,7 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_layout *layout,
  * @return the same code on every rank: CGM_OK, CGM_ERR_USAGE (wrong number of numbers),
  *         CGM_ERR_INPUT (no lengthscale satisfies the condition; the median is 0), CGM_ERR_MEMORY
  */
-cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_shard *shard,
                                   const cgm_candidates *candidates, double deviation,
                                   cgm_lengthscale_rule rule, const double *given, int64_t n_given,
                                   uint64_t seed, cgm_kernel *kernel, cgm_lengthscale *choice);

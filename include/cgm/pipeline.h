@@ -32,7 +32,6 @@ typedef struct cgm_run {
 
     cgm_shard shard;
     cgm_candidates candidates;
-    cgm_layout layout;
     cgm_features features;
     cgm_spread spread;
     cgm_kernel kernel;
@@ -55,7 +54,7 @@ typedef struct cgm_run {
 cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command);
 
 /**
- * The input alone, as `cgm run` reads and checks it: shard, candidates, layout, input_checksum.
+ * The input alone, as `cgm run` reads and checks it: shard, candidates, input_checksum.
  * Collective.
  * @param[in,out] run  config stands, all else is zero; the pair is cgm_pipeline_release, after
  * errors too

@@ -41,9 +41,12 @@ cgm_status cgm_points_read(const cgm_h5_file *file, const char *group,
                            const cgm_points_shape *shape, int64_t first, int64_t n_rows,
                            double *points, int64_t *labels);
 
-/** Local. Checksum of points [n_points][n_features] and labels (or NULL), whatever file they came
- * from. */
-uint64_t cgm_points_checksum(const double *points, const int64_t *labels, int64_t n_points,
-                             int64_t n_features);
+/**
+ * What rows first .. first + n_rows - 1 contribute to the checksum of n_points points and their
+ * labels (or NULL), whatever file they came from.  Local.  The checksum is the sum over all rows.
+ * @param[in] points, labels  of those rows alone
+ */
+uint64_t cgm_points_checksum(const double *points, const int64_t *labels, int64_t first,
+                             int64_t n_rows, int64_t n_points, int64_t n_features);
 
 #endif

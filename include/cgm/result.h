@@ -43,10 +43,14 @@ uint64_t cgm_result_checksum_attribute(const char *path, const char *attribute, 
                                        const void *value);
 
 /**
- * Read a whole result file and compute the checksum of what it holds.  Local.
+ * Read a result file and compute the checksum of what it holds.  Local.
+ * @param[in]  part, parts  several readers may share the file: this one reads part of them, 0 of 1
+ *                          is alone
+ * @param[out] checksum     what this part contributes: the checksum is their sum modulo 2^64
  * @return CGM_OK, CGM_ERR_INPUT (something cannot be read, or no result holds such a thing),
- * CGM_ERR_MEMORY.  Cost: reads the file once, in pieces.
+ * CGM_ERR_MEMORY.  Cost: reads its part of the file once, in pieces.
  */
-cgm_status cgm_result_checksum(const cgm_h5_file *file, uint64_t *checksum);
+cgm_status cgm_result_checksum(const cgm_h5_file *file, int64_t part, int64_t parts,
+                               uint64_t *checksum);
 
 #endif

@@ -34,7 +34,8 @@ typedef struct cgm_reward {
 } cgm_reward;
 
 /**
- * Solve for the rewards on rank 0 and broadcast them.  Collective.
+ * Solve for the rewards on rank 0 and broadcast them; v(P_i) come from the ranks that hold S.
+ * Collective.
  * Where no rewards satisfy all conditions, the lower bounds give way as little as possible in all
  * (relaxed); the ceilings never do.
  * @param[in]  names   [n_parties] for messages
@@ -43,7 +44,7 @@ typedef struct cgm_reward {
  * cgm_reward_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_LP (strict and infeasible; the message names
  * the parties in conflict), CGM_ERR_MEMORY, CGM_ERR_BUG (GLPK and the closed form disagree, or GLPK
- * finds no relaxed rewards).  Cost O(N²).
+ * finds no relaxed rewards).  Cost O(N² / ranks), and GLPK on rank 0.
  */
 cgm_status cgm_reward_solve(cgm_comm *comm, char *const *names, const cgm_kernel_sums *sums,
                             const cgm_values *values, const cgm_shapley *shapley,

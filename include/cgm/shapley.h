@@ -60,7 +60,8 @@ typedef struct cgm_shapley {
  * cgm_shapley_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_USAGE (enumeration asked for too many
  * parties), CGM_ERR_MEMORY.  Cost: enumeration O(2^N N); quadrature O(N·K·nodes / ranks) for K
- * distinct sizes, 2,000 to 9,000 nodes.
+ * distinct sizes, 2,000 to 9,000 nodes; memory beside S at most half of this rank's rows of it
+ * again.
  */
 cgm_status cgm_shapley_compute(cgm_comm *comm, const cgm_kernel_sums *sums,
                                const cgm_values *values, cgm_shapley_method method,

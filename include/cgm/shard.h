@@ -20,15 +20,34 @@ typedef struct cgm_shard {
     char **names;          /**< [n_parties] in natural order: party2 before party10 */
     int64_t *party_points; /**< [n_parties] m_i */
     uint64_t *checksums; /**< [n_parties] of data and labels, independent of where they were read */
-    int64_t *first_party; /**< [size + 1] rank r is home to parties first_party[r] .. first_party[r
-                             + 1] - 1 */
+    int64_t *first_party; /**< [size + 1] rank r keeps what is known of parties first_party[r] ..
+                             first_party[r + 1] - 1, each party on one rank */
+    int64_t *first_point; /**< [size + 1] rank r is home to these of all parties' points, counted
+                             from the first point of the first party */
+    bool whole; /**< every party is at home on its keeper alone: so while there are at least as many
+                   parties as ranks */
 
-    int64_t n_local_parties;
+    int64_t n_shares;      /**< parties at home here, in whole or in part */
+    int64_t *share_party;  /**< [n_shares] ascending */
+    int64_t *share_offset; /**< [n_shares] first point of the share, counted in its party's points;
+                              a multiple of CGM_BLOCK_POINTS */
+    int64_t *share_first;  /**< [n_shares + 1] first row of each share in points */
     int64_t n_local_points;
-    int64_t *local_first; /**< [n_local_parties + 1] first row of each local party in points */
-    double *points;       /**< [n_local_points][n_features] row-major, finite, |value| <= 1e150 */
-    int64_t *labels;      /**< [n_local_points], or NULL without labels */
+    double *points;  /**< [n_local_points][n_features] row-major, finite, |value| <= 1e150 */
+    int64_t *labels; /**< [n_local_points], or NULL without labels */
 } cgm_shard;
+
+/**
+ * Place parties on ranks: sets first_party, first_point, whole and the shares from n_parties and
+ * party_points.  Local, the same on every rank.
+ *
+ * With at least as many parties as ranks each rank gets whole parties, at least one, so that points
+ * are even; with more ranks each party gets a group of ranks in proportion to its points, each a
+ * run of whole segments of it.
+ * @param[in] by_count  place whole parties by their number, as long as sizes are not known
+ * @return CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_shard_place(cgm_comm *comm, bool by_count, cgm_shard *shard);
 
 /**
  * Read the parties.  Collective.

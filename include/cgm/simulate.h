@@ -9,8 +9,8 @@
 
 #include "cgm/comm.h"
 
-/** Collective; rank 0 works. Arguments are what follows the sub-command. CGM_OK, CGM_ERR_USAGE,
- * CGM_ERR_OUTPUT, CGM_ERR_MEMORY. */
+/** Collective; every rank draws and writes its part. Arguments are what follows the sub-command.
+ * CGM_OK, CGM_ERR_USAGE, CGM_ERR_OUTPUT, CGM_ERR_MEMORY. */
 cgm_status cgm_simulate(cgm_comm *comm, int n_arguments, char **arguments);
 
 /** Local. */

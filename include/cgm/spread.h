@@ -24,7 +24,7 @@ typedef struct cgm_spread {
  * @param[out] spread      owned by the caller; the pair is cgm_spread_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
  */
-cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_layout *layout, const cgm_shard *shard,
+cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_shard *shard,
                               const cgm_candidates *candidates, cgm_spread *spread);
 
 /** Local. Accepts a zeroed struct. */

@@ -75,12 +75,19 @@
  * (MATH.md §6). */
 #define CGM_TEST_FRESH_RELATIVE 1e-9
 #define CGM_TEST_FRESH_ABSOLUTE 1e-12
-/** Error of one kernel evaluation against libm: relative. */
+/** Error of the exponential against libm, and of the kernel's own shorter one, in the worst case
+ * and on average: relative. */
 #define CGM_TEST_EXPONENTIAL 1e-15
+#define CGM_TEST_EVALUATION 1e-14
+#define CGM_TEST_EVALUATION_MEAN 2e-15
+/** Sums by different instruction sets: relative. */
+#define CGM_TEST_INSTRUCTION_SETS 1e-13
 /** A lengthscale a feature against points divided by it, and the median against the golden one:
  * relative. */
 #define CGM_TEST_PRESCALED 1e-14
 #define CGM_TEST_MEDIAN 1e-12
+/** Cost model against what a run counts, a stage and rank: relative. */
+#define CGM_TEST_COST 0.02
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4

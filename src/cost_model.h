@@ -1,0 +1,70 @@
+/**
+ * @file cost_model.h
+ * The model of cost.h while it counts. Internal to cost.c, cost_model.c, cost_memory.c.
+ */
+#ifndef CGM_COST_MODEL_H
+#define CGM_COST_MODEL_H
+
+#include "cgm/cost.h"
+
+/* What is at home on a rank: its parties' points and its slice of the pool. Half way round an even
+ * ring two ranks take every other tile each: those of a row segment and a column block whose
+ * parities are equal, or those whose parities differ. */
+typedef struct cgm_cost_home {
+    double points;           /* of parties */
+    double pool;             /* candidates */
+    double party_rows[2];    /* points in segments, by parity of the block's number plus their own
+                                in it */
+    double party_columns[2]; /* points in blocks, by parity of the block's number */
+    double pool_blocks[2];   /* the same of the slice, whose blocks are numbered on from the
+                                parties', and are a segment each */
+    double party_squares;    /* Σ over blocks of their points squared */
+    double pool_squares;
+    double party_diagonal; /* evaluations of blocks with themselves */
+    double n_segments;     /* of parties */
+    double travelling;     /* doubles of packed points that go round the ring */
+    double packed;         /* doubles of packed points of the parties */
+} cgm_cost_home;
+
+typedef struct cgm_cost_model {
+    const cgm_cost_run *run;
+    const cgm_shard *shard;
+    cgm_cost_home *homes; /* [size] */
+    double largest;       /* most that any rank sends round */
+    double longest;       /* longest slice of the pool */
+    double packed_pool;   /* doubles */
+    cgm_comm *comm;       /* for its memory alone */
+    cgm_status status;    /* CGM_ERR_MEMORY recorded */
+    int64_t *held;        /* [size + 1] rows of S that a rank holds */
+    cgm_cost_work *work;  /* [size] of the stage at hand */
+} cgm_cost_model;
+
+/** Local. What is at home on every rank: homes, largest, longest, packed_pool. */
+void cgm_cost_list_homes(cgm_cost_model *of);
+
+/* Communication as comm.c counts it, added to the work of every rank at hand. Local. */
+
+/** From rank root to all others. */
+void cgm_cost_broadcast(cgm_cost_model *of, int root, double bytes);
+/** Sums, minima or maxima. */
+void cgm_cost_reduction(cgm_cost_model *of, double bytes);
+/** cgm_accumulator_reduce */
+void cgm_cost_accumulators(cgm_cost_model *of, double count);
+/** Rank 0 receives bytes from every other rank. */
+void cgm_cost_gather(cgm_cost_model *of, double bytes);
+/** Every rank sends elements first[r] .. first[r + 1] - 1 to all others. */
+void cgm_cost_all_gather(cgm_cost_model *of, const int64_t *first, double element);
+
+/** What a rank hands over after a meeting to the rank met, and gets from the one that met it. */
+typedef void cgm_cost_hand_over(cgm_cost_model *of, int rank, int met, int met_by);
+
+/** Walks round the ring of pairs.c.  Local.
+ * @param[in] counted     pairs are kernel evaluations, not distances alone
+ * @param[in] after_step  after each meeting of one walk, or NULL */
+void cgm_cost_ring(cgm_cost_model *of, double passes, bool skip_pool_pairs, bool counted,
+                   cgm_cost_hand_over *after_step);
+
+/** Local. Fills in the memory of every stage and rank. work [CGM_COST_STAGES][size] */
+void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work);
+
+#endif

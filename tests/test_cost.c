@@ -1,0 +1,295 @@
+// The cost model against what whole runs count, stage by stage and rank by rank.
+// ranks: 1 2 3 4 5 8
+// timeout: 300
+// without: valgrind
+#include "harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgm/cost.h"
+#include "cgm/h5.h"
+#include "cgm/pipeline.h"
+#include "cgm/simulate.h"
+#include "cgm/tolerance.h"
+
+enum { PATH_BYTES = 96, ARGUMENTS = 8 };
+
+/* A run and the model of it. */
+typedef struct costed {
+    cgm_comm *comm;
+    char data[PATH_BYTES];
+    char options[PATH_BYTES];
+    char result[PATH_BYTES];
+    cgm_config config;
+    cgm_shard shard;
+    cgm_candidates candidates;
+    cgm_h5_file file;
+    cgm_h5_texts stages;
+    double *counted[3]; /* [stages][ranks] evaluations, bytes sent, bytes received */
+    int64_t *draws;     /* [n_inv_temp][n_parties] */
+    cgm_cost cost;
+} costed;
+
+static void remove_files(const costed *at)
+{
+    cgm_comm_barrier(at->comm);
+    if (at->comm->rank == 0) {
+        remove(at->data);
+        remove(at->options);
+        remove(at->result);
+    }
+    cgm_comm_barrier(at->comm);
+}
+
+/* Simulates with simulate [≤ ARGUMENTS, NULL at the end] and runs with options of sections. */
+static void make_result(costed *at, const char *const *simulate, const char *options)
+{
+    cgm_comm *comm = at->comm;
+    int64_t process = getpid();
+    cgm_comm_broadcast(comm, &process, sizeof process, 0);
+    snprintf(at->data, PATH_BYTES, "/tmp/cgm-test-cost-%lld-data.h5", (long long)process);
+    snprintf(at->options, PATH_BYTES, "/tmp/cgm-test-cost-%lld.ini", (long long)process);
+    snprintf(at->result, PATH_BYTES, "/tmp/cgm-test-cost-%lld-result.h5", (long long)process);
+    remove_files(at); /* what a test that failed left */
+    comm->error = (cgm_error){.status = CGM_OK};
+    char copies[ARGUMENTS + 2][PATH_BYTES];
+    char *arguments[ARGUMENTS + 2] = {copies[0], copies[1]};
+    snprintf(copies[0], PATH_BYTES, "--out");
+    snprintf(copies[1], PATH_BYTES, "%s", at->data);
+    int count = 2;
+    for (; simulate[count - 2] != NULL; count++) {
+        snprintf(copies[count], PATH_BYTES, "%s", simulate[count - 2]);
+        arguments[count] = copies[count];
+    }
+    assert_all_ranks(comm, cgm_simulate(comm, count, arguments) == CGM_OK);
+    if (comm->rank == 0) {
+        FILE *file = fopen(at->options, "w");
+        fprintf(file,
+                "[input]\nparties = %s\n[output]\nfile = %s\n[reward]\ncondition = individual\n"
+                "[run]\nprogress = 0\n%s",
+                at->data, at->result, options);
+        fclose(file);
+    }
+    cgm_comm_barrier(comm);
+    char *path[] = {at->options};
+    assert_all_ranks(comm, cgm_config_load(comm, 1, path, &at->config) == CGM_OK);
+    assert_all_ranks(comm, cgm_pipeline_run(comm, &at->config, "test") == CGM_OK);
+}
+
+/* Counters and draws from the result; sizes and placement from the input. */
+static void read_result(costed *at)
+{
+    static const char *const names[] = {"/timings/rank_kernel_evaluations",
+                                        "/timings/rank_bytes_sent", "/timings/rank_bytes_received"};
+    cgm_comm *comm = at->comm;
+    assert_all_ranks(comm, cgm_shard_read(comm, at->data, &at->shard) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_candidates_read(comm, at->data, &at->shard, at->config.pool_placement,
+                                         &at->candidates) == CGM_OK);
+    assert_all_ranks(comm, cgm_h5_open(comm, at->result, &at->file) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_h5_read_texts(&at->file, "/timings/stage", NULL, &at->stages) == CGM_OK);
+    for (int k = 0; k < 3; k++) {
+        cgm_h5_info info;
+        at->counted[k] = cgm_h5_read(&at->file, names[k], NULL, CGM_H5_DOUBLE, &info);
+        assert_all_ranks(comm, at->counted[k] != NULL && info.rank == 2 &&
+                                   info.dims[0] == at->stages.count && info.dims[1] == comm->size);
+    }
+    const int64_t n = at->shard.n_parties;
+    at->draws = calloc((size_t)(at->config.n_inv_temp * n), sizeof *at->draws);
+    for (int64_t s = 0; s < at->config.n_inv_temp; s++) {
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "/sampling/beta_%g/draws", at->config.inv_temp[s]);
+        assert_all_ranks(comm, cgm_h5_read_rows(&at->file, path, CGM_H5_INT64, 0, n,
+                                                at->draws + s * n) == CGM_OK);
+    }
+}
+
+static void count_model(costed *at)
+{
+    cgm_comm *comm = at->comm;
+    cgm_spread spread;
+    int64_t passes = 0;
+    double lengthscale = 0.0;
+    assert_all_ranks(
+        comm, cgm_h5_read_scalar(&at->file, "/kernel", "passes", CGM_H5_INT64, &passes) == CGM_OK);
+    assert_all_ranks(comm, cgm_h5_read_scalar(&at->file, "/kernel/lengthscale", NULL, CGM_H5_DOUBLE,
+                                              &lengthscale) == CGM_OK);
+    /* The deviation that the search began with is that of the scaled features. */
+    cgm_features features;
+    assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->candidates,
+                                              &features) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_spread_measure(comm, &at->shard, &at->candidates, &spread) == CGM_OK);
+    const cgm_cost_run run = {
+        .size = comm->size,
+        .config = &at->config,
+        .shard = &at->shard,
+        .n_candidates = at->candidates.n_points,
+        .first_candidate = at->candidates.first,
+        .sliced = at->candidates.sliced,
+        .has_candidate_labels = true,
+        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, at->shard.n_features),
+        .draws = at->draws,
+    };
+    assert_all_ranks(comm, cgm_cost_count(comm, &run, &at->cost) == CGM_OK);
+    cgm_spread_destroy(&spread);
+    cgm_features_destroy(&features);
+}
+
+static double sum(const double *values, int64_t count)
+{
+    double total = 0.0;
+    for (int64_t k = 0; k < count; k++) {
+        total += values[k];
+    }
+    return total;
+}
+
+/* Of the sampling: evaluations of all ranks together are known, whoever draws. Where each rank
+ * draws on its own, bytes lie between what everybody sends in any case, and that with all points
+ * and rewards going to another rank. */
+static void compare_sampling(costed *at, const double *const counted[3], const double *modelled[3])
+{
+    const int64_t size = at->comm->size;
+    const double evaluations = sum(counted[0], size);
+    assert_close(at->comm, evaluations, sum(modelled[0], size), CGM_TEST_COST, 0.0);
+    const cgm_sampling_plan plan = cgm_sampling_plan_for(at->comm->size, at->shard.n_parties,
+                                                         at->config.n_inv_temp, &at->candidates);
+    if (plan.n_teams < size) {
+        return;
+    }
+    const double n = (double)(at->shard.n_parties * at->config.n_inv_temp);
+    const double numbers = size > 1 ? 4.0 * n * sizeof(int64_t) * (double)size : 0.0;
+    const double draws = (double)size * 2.0 * sizeof(double);
+    double rewards = 0.0;
+    for (int64_t k = 0; k < (int64_t)n; k++) {
+        rewards += draws * (double)at->draws[k];
+    }
+    for (int k = 1; k < 3; k++) {
+        const double bytes = sum(counted[k], size);
+        const double points = (double)(size * at->shard.n_points * at->shard.n_features) *
+                              (double)at->config.n_inv_temp * sizeof(double);
+        const double most = numbers + (size > 1 ? rewards + points + 64.0 * n : 0.0);
+        assert_all_ranks(at->comm, bytes >= numbers && bytes <= most);
+    }
+}
+
+/* Every stage of /timings that the model knows, in the order of both. */
+static void compare(costed *at)
+{
+    const int64_t size = at->comm->size;
+    double *modelled[3];
+    int64_t found = 0;
+    for (int k = 0; k < 3; k++) {
+        modelled[k] = calloc((size_t)size, sizeof *modelled[k]);
+    }
+    for (int stage = 0; stage < CGM_COST_OUTPUT; stage++) {
+        for (int64_t k = 0; k < at->stages.count; k++) {
+            if (strcmp(at->stages.text[k], cgm_cost_stage_name((cgm_cost_stage)stage)) != 0) {
+                continue;
+            }
+            found++;
+            const double *counted[3];
+            for (int what = 0; what < 3; what++) {
+                counted[what] = at->counted[what] + k * size;
+            }
+            for (int r = 0; r < size; r++) {
+                const cgm_cost_work *work = cgm_cost_of(&at->cost, (cgm_cost_stage)stage, r);
+                modelled[0][r] = work->kernel_evaluations;
+                modelled[1][r] = work->bytes_sent;
+                modelled[2][r] = work->bytes_received;
+            }
+            if (stage == CGM_COST_SAMPLING) {
+                compare_sampling(at, counted, (const double **)modelled);
+                continue;
+            }
+            for (int what = 0; what < 3; what++) {
+                print_message("stage %s, %s\n", at->stages.text[k],
+                              what == 0   ? "evaluations"
+                              : what == 1 ? "bytes sent"
+                                          : "bytes received");
+                assert_close_array(at->comm, counted[what], modelled[what], size, CGM_TEST_COST,
+                                   0.0);
+            }
+        }
+    }
+    assert_all_ranks(at->comm, found == CGM_COST_OUTPUT);
+    for (int k = 0; k < 3; k++) {
+        free(modelled[k]);
+    }
+}
+
+static void cost_run(cgm_comm *comm, const char *const *simulate, const char *options)
+{
+    costed at = {.comm = comm};
+    make_result(&at, simulate, options);
+    read_result(&at);
+    count_model(&at);
+    compare(&at);
+    cgm_cost_destroy(&at.cost);
+    for (int k = 0; k < 3; k++) {
+        free(at.counted[k]);
+    }
+    free(at.draws);
+    cgm_h5_texts_destroy(&at.stages);
+    cgm_h5_close(&at.file);
+    cgm_candidates_destroy(&at.candidates);
+    cgm_shard_destroy(&at.shard);
+    cgm_config_destroy(&at.config);
+    remove_files(&at);
+}
+
+#define OPTIONS(...)                                                                               \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+/* Segments of a block and more; a pool that no number of ranks divides; several β. */
+static void test_few_parties(void **state)
+{
+    cost_run(*state,
+             OPTIONS("--parties=5", "--points=400", "--sizes=heavy", "--candidates=2601",
+                     "--features=3"),
+             "[sampling]\ninv_temp = 1, 2, inf\n[features]\nscale = standard\n");
+}
+
+/* A rank's own slice of the pool alone, which then travels. */
+static void test_sliced_pool(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=5", "--points=300", "--candidates=2601", "--features=2"),
+             "[run]\npool = ranks\n[kernel]\nlengthscale = 0.3\n");
+}
+
+/* More ranks than parties, which take their points in shares; more points than the median is taken
+ * of. */
+static void test_fewest_parties(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=2", "--points=2600", "--candidates=1500"),
+             "[kernel]\nlengthscale = median\n");
+    cost_run(*state, OPTIONS("--parties=1", "--points=900", "--candidates=600"), "");
+}
+
+/* More parties than a panel of rows of S holds, at home elsewhere than their rows; small blocks;
+ * the quadrature; orders of the parties. */
+static void test_many_parties(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=150", "--points=4", "--sizes=heavy", "--candidates=700"),
+             "");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_few_parties),
+        cmocka_unit_test(test_sliced_pool),
+        cmocka_unit_test(test_fewest_parties),
+        cmocka_unit_test(test_many_parties),
+    };
+    return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}
