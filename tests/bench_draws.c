@@ -18,7 +18,7 @@
  * longer than the draws. No target is in reach, so that a chain ends when patience does. */
 enum { PARTY_POINTS = 512, SAMPLE = 512, REPEATS = 5 };
 #define TARGET 1e9
-#define PATIENCE_DRAWS 1000.0
+#define PATIENCE_DRAWS 10000.0
 #define LENGTHSCALE 0.5
 
 static void fill(uint64_t stream, int64_t count, double *values)

@@ -1,5 +1,7 @@
-/* Kernel evaluations a second of one core, packing included, beside the peak of its multiply-adds
- * and a plain loop. Started by tests/bench.sh, which explains what it prints:
+/* Kernel evaluations a second of one core, sustained over all pairs of a set of points, packing
+ * included, beside the peak of its multiply-adds and a plain loop; what part of the limit (peak /
+ * (d
+ * + 6)) that is. Started by tests/bench.sh, which explains what it prints:
  *
  *     bench_kernel SECONDS    each line is a name, a unit and REPEATS values
  *     bench_kernel name       of the instruction set alone */
@@ -14,18 +16,19 @@
 #include "cgm/rng.h"
 #include "cgm/timer.h"
 
-/* Points of a set, a few blocks: what a rank's cache holds while a tile is evaluated. */
-enum { N_POINTS = 4096, N_BLOCKS = N_POINTS / CGM_BLOCK_POINTS, REPEATS = 5 };
+/* Blocks of a set, 25,088 points; fewer of very many features, for time. */
+enum { BLOCKS_MOST = 49, BLOCKS_LEAST = 12, MANY_FEATURES = 500, REPEATS = 5 };
 
 /* Points of one dimension, as they are read and as they are packed. */
 typedef struct bench {
     int64_t n_features;
+    int64_t n_blocks;
     cgm_kernel kernel;
-    double *points;     /* [N_POINTS][n_features] */
-    double *by_feature; /* [N_BLOCKS][n_features][CGM_BLOCK_POINTS], for the plain loop */
+    double *points;     /* [n_blocks·CGM_BLOCK_POINTS][n_features] */
+    double *by_feature; /* [n_blocks][n_features][CGM_BLOCK_POINTS], for the plain loop */
     double *packed;
-    cgm_segment segments[N_BLOCKS];
-    cgm_block blocks[N_BLOCKS];
+    cgm_segment segments[BLOCKS_MOST];
+    cgm_block blocks[BLOCKS_MOST];
     double sum; /* of what was computed, so that it has to be */
 } bench;
 
@@ -41,10 +44,11 @@ static double *allocate(int64_t count)
 
 static void bench_create(int64_t d, bench *at)
 {
-    *at = (bench){.n_features = d};
-    at->points = allocate(N_POINTS * d);
-    at->by_feature = allocate(N_POINTS * d);
-    at->packed = allocate(N_POINTS * d);
+    *at = (bench){.n_features = d, .n_blocks = d > MANY_FEATURES ? BLOCKS_LEAST : BLOCKS_MOST};
+    const int64_t count = at->n_blocks * CGM_BLOCK_POINTS * d;
+    at->points = allocate(count);
+    at->by_feature = allocate(count);
+    at->packed = allocate(count);
     const cgm_rng rng = {1, cgm_rng_hash("bench"), CGM_RNG_SIMULATE};
     /* Uniform points of the unit cube at about a lengthscale from each other. */
     at->kernel = (cgm_kernel){.type = CGM_KERNEL_SE,
@@ -52,7 +56,7 @@ static void bench_create(int64_t d, bench *at)
                               .n_features = d,
                               .lengthscale = sqrt((double)d / 6.0),
                               .centre = at->points};
-    for (int64_t k = 0; k < N_POINTS * d; k++) {
+    for (int64_t k = 0; k < count; k++) {
         uint64_t words[4];
         cgm_rng_words(&rng, (uint64_t)k, 0, 0, words);
         at->points[k] = cgm_rng_uniform(words[0]);
@@ -61,7 +65,7 @@ static void bench_create(int64_t d, bench *at)
         at->by_feature[(block * d + k % d) * CGM_BLOCK_POINTS + place] =
             at->points[k] / at->kernel.lengthscale;
     }
-    for (int64_t b = 0; b < N_BLOCKS; b++) {
+    for (int64_t b = 0; b < at->n_blocks; b++) {
         at->segments[b] = (cgm_segment){b, 0, CGM_BLOCK_POINTS, 0};
         at->blocks[b] = (cgm_block){.n_points = CGM_BLOCK_POINTS,
                                     .stride = CGM_BLOCK_POINTS,
@@ -85,12 +89,12 @@ static double pass(bench *at, bool both)
     double columns[CGM_BLOCK_POINTS];
     double rows[CGM_BLOCK_POINTS];
     double done = 0.0;
-    for (int64_t b = 0; b < N_BLOCKS; b++) {
+    for (int64_t b = 0; b < at->n_blocks; b++) {
         cgm_kernel_pack(&at->kernel, at->points + b * CGM_BLOCK_POINTS * at->n_features,
                         &at->segments[b], &at->blocks[b]);
     }
-    for (int64_t a = 0; a < N_BLOCKS; a++) {
-        for (int64_t b = a; b < N_BLOCKS; b++) {
+    for (int64_t a = 0; a < at->n_blocks; a++) {
+        for (int64_t b = a; b < at->n_blocks; b++) {
             const cgm_tile tile = {&at->blocks[a], &at->segments[a], &at->blocks[b], 0};
             if (both && a != b) {
                 cgm_kernel_rows_and_columns(&at->kernel, tile.rows, tile.columns, rows, columns);
@@ -109,72 +113,78 @@ static double plain_pass(bench *at)
     double columns[CGM_BLOCK_POINTS] = {0.0};
     double work[CGM_BLOCK_POINTS];
     const int64_t stride = at->n_features * CGM_BLOCK_POINTS;
-    for (int64_t b = 1; b < N_BLOCKS; b++) {
+    for (int64_t b = 1; b < at->n_blocks; b++) {
         plain_columns(at->n_features, CGM_BLOCK_POINTS, at->by_feature, CGM_BLOCK_POINTS,
                       at->by_feature + b * stride, columns, work);
     }
     at->sum += columns[0];
-    return (double)(N_BLOCKS - 1) * CGM_BLOCK_POINTS * CGM_BLOCK_POINTS;
+    return (double)(at->n_blocks - 1) * CGM_BLOCK_POINTS * CGM_BLOCK_POINTS;
 }
 
-/* Evaluations a second over so many seconds, in whole passes: 0 columns, 1 both sums, 2 plain. */
+/* What is measured in turns. */
+enum { COLUMNS, BOTH_SUMS, PLAIN, PEAK, MEASURED };
+
+/* Evaluations a second over so many seconds, in whole passes; multiply-adds for PEAK. */
 static double measure(bench *at, int what, double seconds)
 {
+    if (what == PEAK) {
+        return plain_peak_fma(seconds);
+    }
     double done = 0.0;
     double elapsed = 0.0;
     const double started = cgm_timer_now();
     while (elapsed < seconds) {
-        done += what == 2 ? plain_pass(at) : pass(at, what == 1);
+        done += what == PLAIN ? plain_pass(at) : pass(at, what == BOTH_SUMS);
         elapsed = cgm_timer_now() - started;
     }
     return done / elapsed;
 }
 
-static void print(const char *what, int64_t d, const double *values)
+static void print(const char *what, int64_t d, const char *unit, const double *values)
 {
-    printf("%s", what);
-    if (d > 0) {
-        printf("_d%lld", (long long)d);
-    }
-    printf("\t%s", d > 0 ? "evaluations/s" : "fma/s");
+    printf("%s_d%lld\t%s", what, (long long)d, unit);
     for (int k = 0; k < REPEATS; k++) {
         printf("\t%.6g", values[k]);
     }
     putchar('\n');
 }
 
+/* In turns, so that what else the machine does falls on all of them alike. */
+static void measure_dimension(int64_t d, double seconds)
+{
+    static const char *const names[] = {"columns", "rows_and_columns", "plain", "peak_fma"};
+    double values[MEASURED][REPEATS];
+    double share[REPEATS];
+    bench at;
+    bench_create(d, &at);
+    for (int r = 0; r < REPEATS; r++) {
+        for (int what = 0; what < MEASURED; what++) {
+            values[what][r] = measure(&at, what, seconds);
+        }
+        share[r] = values[COLUMNS][r] * (double)(d + 6) / values[PEAK][r];
+    }
+    for (int what = 0; what < MEASURED; what++) {
+        print(names[what], d, what == PEAK ? "fma/s" : "evaluations/s", values[what]);
+    }
+    print("of_limit", d, "share", share);
+    if (!isfinite(at.sum)) {
+        fprintf(stderr, "bench_kernel: a sum is not finite\n");
+        exit(EXIT_FAILURE);
+    }
+    bench_destroy(&at);
+}
+
 int main(int argc, char **argv)
 {
     static const int64_t dimensions[] = {2, 4, 8, 32, 128, 784};
-    static const char *const names[] = {"columns", "rows_and_columns", "plain"};
     if (argc > 1 && strcmp(argv[1], "name") == 0) {
         puts(cgm_instruction_set_name(cgm_instruction_set_best()));
         return EXIT_SUCCESS;
     }
     MPI_Init(&argc, &argv);
     const double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.2;
-    double values[3][REPEATS];
-    for (int k = 0; k < REPEATS; k++) {
-        values[0][k] = plain_peak_fma(seconds);
-    }
-    print("peak_fma", 0, values[0]);
     for (size_t k = 0; k < sizeof dimensions / sizeof dimensions[0]; k++) {
-        bench at;
-        bench_create(dimensions[k], &at);
-        /* In turns, so that what else the machine does falls on all of them. */
-        for (int r = 0; r < REPEATS; r++) {
-            for (int what = 0; what < 3; what++) {
-                values[what][r] = measure(&at, what, seconds);
-            }
-        }
-        for (int what = 0; what < 3; what++) {
-            print(names[what], dimensions[k], values[what]);
-        }
-        if (!isfinite(at.sum)) {
-            fprintf(stderr, "bench_kernel: a sum is not finite\n");
-            return EXIT_FAILURE;
-        }
-        bench_destroy(&at);
+        measure_dimension(dimensions[k], seconds);
     }
     MPI_Finalize();
     return EXIT_SUCCESS;
