@@ -341,6 +341,16 @@ void cgm_comm_barrier(cgm_comm *comm)
     count_waiting(comm, since);
 }
 
+/* What ranks wrote into a window before is there for all of them after. */
+static void synchronise(cgm_comm *comm, MPI_Comm ranks, MPI_Win window)
+{
+    MPI_Win_sync(window);
+    const int64_t since = nanoseconds();
+    MPI_Barrier(ranks);
+    count_waiting(comm, since);
+    MPI_Win_sync(window);
+}
+
 cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared)
 {
     *shared = (cgm_shared){.window = MPI_WIN_NULL, .bytes = bytes};
@@ -376,11 +386,7 @@ cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared)
 
 void cgm_shared_sync(cgm_comm *comm, cgm_shared *shared)
 {
-    MPI_Win_sync(shared->window);
-    const int64_t since = nanoseconds();
-    MPI_Barrier(comm->node);
-    count_waiting(comm, since);
-    MPI_Win_sync(shared->window);
+    synchronise(comm, comm->node, shared->window);
 }
 
 cgm_status cgm_shared_all_gather(cgm_comm *comm, cgm_shared *shared, const void *mine,
@@ -452,11 +458,7 @@ cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window)
 
 void cgm_window_open(cgm_comm *comm, cgm_window *window)
 {
-    MPI_Win_sync(window->window);
-    const int64_t since = nanoseconds();
-    MPI_Barrier(comm->world);
-    count_waiting(comm, since);
-    MPI_Win_sync(window->window);
+    synchronise(comm, comm->world, window->window);
 }
 
 void cgm_window_get(cgm_comm *comm, const cgm_window *window, int rank, size_t offset, size_t bytes,

@@ -238,6 +238,11 @@ cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, const cgm_shard
     return CGM_OK;
 }
 
+int64_t cgm_candidates_count(const cgm_candidates *candidates, int rank)
+{
+    return candidates->first[rank + 1] - candidates->first[rank];
+}
+
 void cgm_candidates_destroy(cgm_candidates *candidates)
 {
     if (candidates->pool != NULL) {

@@ -91,6 +91,15 @@ void cgm_kernel_columns(const cgm_kernel *kernel, const cgm_tile *tile, double *
     kernel_operations_of(kernel->instruction_set)->columns(kernel, tile, column_sums);
 }
 
+double cgm_kernel_segment_sum(const cgm_segment *segment, const double *column_sums)
+{
+    double total = 0.0;
+    for (int64_t c = segment->begin; c < segment->begin + segment->n_points; c++) {
+        total += column_sums[c];
+    }
+    return total;
+}
+
 void cgm_kernel_rows_and_columns(const cgm_kernel *kernel, const cgm_block *rows,
                                  const cgm_block *columns, double *row_sums, double *column_sums)
 {

@@ -32,27 +32,12 @@ typedef struct growing_sums {
     cgm_accumulator *arriving; /* [PIECE] */
 } growing_sums;
 
-static int64_t slice_of(const cgm_candidates *candidates, int rank)
-{
-    return candidates->first[rank + 1] - candidates->first[rank];
-}
-
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
 /* ---- tiles ---- */
-
-/* Σ of a segment's columns, in the order of its points: it depends on them alone. */
-static double sum_segment(const double *columns, const cgm_segment *segment)
-{
-    double total = 0.0;
-    for (int64_t c = segment->begin; c < segment->begin + segment->n_points; c++) {
-        total += columns[c];
-    }
-    return total;
-}
 
 static cgm_accumulator *entry(const growing_sums *sums, int64_t i, int64_t j)
 {
@@ -104,7 +89,7 @@ static void add_pool_pair(const growing_sums *sums, const cgm_tile *tile,
     double row_sums[CGM_BLOCK_POINTS];
     double column_sums[CGM_BLOCK_POINTS];
     cgm_kernel_rows_and_columns(sums->kernel, tile->rows, tile->columns, row_sums, column_sums);
-    const double total = sum_segment(column_sums, tile->columns->segments);
+    const double total = cgm_kernel_segment_sum(tile->columns->segments, column_sums);
     add_term(sums, &sums->party_candidate_sums[sums->shard->n_parties], 2.0 * total);
     add_candidate_sums(sums, tile->row_segment, meeting->home_rows, row_sums);
     add_candidate_sums(sums, tile->columns->segments, meeting->home_columns, column_sums);
@@ -123,7 +108,7 @@ static void add_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeti
     cgm_kernel_columns(sums->kernel, tile, column_sums);
     for (int64_t k = tile->first_segment; k < tile->columns->n_segments; k++) {
         const cgm_segment *segment = &tile->columns->segments[k];
-        const double total = sum_segment(column_sums, segment);
+        const double total = cgm_kernel_segment_sum(segment, column_sums);
         if (segment->owner == pool) {
             add_term(sums, &sums->party_candidate_sums[owner], total);
             add_candidate_sums(sums, segment, meeting->home_columns, column_sums + segment->begin);
@@ -207,8 +192,8 @@ static void hand_over_array(growing_sums *sums, int64_t *guests, int64_t n_guest
 
 static void hand_over_candidate_sums(growing_sums *sums, int met, int met_by)
 {
-    const int64_t guests = slice_of(sums->candidates, met);
-    const int64_t own = slice_of(sums->candidates, sums->comm->rank);
+    const int64_t guests = cgm_candidates_count(sums->candidates, met);
+    const int64_t own = cgm_candidates_count(sums->candidates, sums->comm->rank);
     hand_over_array(sums, sums->guest_candidate_sums.high, guests, met,
                     sums->home_candidate_sums.high, own, met_by);
     hand_over_array(sums, sums->guest_candidate_sums.low, guests, met,
@@ -239,7 +224,7 @@ static cgm_status growing_create(growing_sums *sums)
     const bool alone = comm->size == 1;
     int64_t longest = 0;
     for (int r = 0; r < comm->size; r++) {
-        const int64_t slice = slice_of(sums->candidates, r);
+        const int64_t slice = cgm_candidates_count(sums->candidates, r);
         longest = slice > longest ? slice : longest;
     }
     sums->first = sums->shard->whole ? sums->shard->first_party[comm->rank] : 0;
@@ -250,7 +235,7 @@ static cgm_status growing_create(growing_sums *sums)
     sums->leaving = cgm_alloc(comm, alone ? 0 : PIECE, bytes);
     sums->arriving = cgm_alloc(comm, alone ? 0 : PIECE, bytes);
     sums->locks = cgm_alloc(comm, LOCKS, sizeof *sums->locks);
-    const int64_t own = slice_of(sums->candidates, comm->rank);
+    const int64_t own = cgm_candidates_count(sums->candidates, comm->rank);
     bool complete = allocate_sums(comm, own, &sums->home_candidate_sums) &&
                     allocate_sums(comm, alone ? 0 : longest, &sums->guest_candidate_sums) &&
                     sums->party_sums != NULL && sums->party_candidate_sums != NULL &&
@@ -427,7 +412,7 @@ static cgm_status sums_create(cgm_comm *comm, const cgm_shard *shard,
     sums->row_totals = cgm_alloc(comm, n, sizeof(double));
     sums->reference_sums = cgm_alloc(comm, n, sizeof(double));
     sums->party_candidate_sums = cgm_alloc(comm, n, sizeof(double));
-    const int64_t slice = candidates->sliced ? slice_of(candidates, comm->rank) : 0;
+    const int64_t slice = candidates->sliced ? cgm_candidates_count(candidates, comm->rank) : 0;
     sums->candidate_slice = cgm_alloc(comm, slice, sizeof(double));
     bool refused = sums->first_row == NULL || sums->own_sums == NULL || sums->row_totals == NULL ||
                    sums->reference_sums == NULL || sums->party_candidate_sums == NULL ||
@@ -451,7 +436,7 @@ static cgm_status finish_candidate_sums(growing_sums *growing, cgm_kernel_sums *
 {
     cgm_comm *comm = growing->comm;
     const cgm_candidates *candidates = growing->candidates;
-    const int64_t own = slice_of(candidates, comm->rank);
+    const int64_t own = cgm_candidates_count(candidates, comm->rank);
     double *slice = sums->candidate_slice;
     if (!candidates->sliced) {
         slice = cgm_alloc(comm, own, sizeof(double));

@@ -37,10 +37,7 @@ static void add_series(own_sums *sums, const cgm_tile *tile, int s, const double
     cgm_accumulator *reference = sums->reference + s * n;
     for (int64_t k = tile->first_segment; k < tile->columns->n_segments; k++) {
         const cgm_segment *segment = &tile->columns->segments[k];
-        double term = 0.0;
-        for (int64_t c = segment->begin; c < segment->begin + segment->n_points; c++) {
-            term += columns[c];
-        }
+        double term = cgm_kernel_segment_sum(segment, columns);
         if (segment->owner == owner) {
             term = segment == tile->row_segment ? term : 2.0 * term;
             sums->add(&party[owner], term);

@@ -38,11 +38,6 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t slice_of(const cgm_candidates *candidates, int rank)
-{
-    return candidates->first[rank + 1] - candidates->first[rank];
-}
-
 int64_t cgm_pairs_points(const cgm_shard *shard, int rank)
 {
     return shard->first_point[rank + 1] - shard->first_point[rank];
@@ -50,7 +45,7 @@ int64_t cgm_pairs_points(const cgm_shard *shard, int rank)
 
 static int64_t points_of(const ring_walk *walk, int rank)
 {
-    return cgm_pairs_points(walk->shard, rank) + slice_of(walk->candidates, rank);
+    return cgm_pairs_points(walk->shard, rank) + cgm_candidates_count(walk->candidates, rank);
 }
 
 /* ---- the blocks of a rank ---- */
@@ -116,7 +111,7 @@ static void place_blocks(const ring_walk *walk, packed *to, double *coordinates)
 static void list_blocks(const ring_walk *walk, int rank, double *coordinates, packed *to)
 {
     list_party_blocks(walk->shard, rank, to);
-    if (slice_of(walk->candidates, rank) > 0) {
+    if (cgm_candidates_count(walk->candidates, rank) > 0) {
         list_pool_blocks(walk->candidates, rank, to);
     }
     place_blocks(walk, to, coordinates);
@@ -138,7 +133,7 @@ static int64_t most_pool_blocks(const ring_walk *walk)
 {
     int64_t most = 0;
     for (int r = 0; r < walk->comm->size; r++) {
-        const int64_t blocks = slice_of(walk->candidates, r) / CGM_BLOCK_POINTS + 1;
+        const int64_t blocks = cgm_candidates_count(walk->candidates, r) / CGM_BLOCK_POINTS + 1;
         most = blocks > most ? blocks : most;
     }
     return most;

@@ -81,6 +81,9 @@ cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
 cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, const cgm_shard *shard,
                                cgm_pool_placement placement, cgm_candidates *candidates);
 
+/** Local. Candidates of the slice that a rank is home to. */
+int64_t cgm_candidates_count(const cgm_candidates *candidates, int rank);
+
 /** Collective over the node (shared memory). Accepts a zeroed struct. */
 void cgm_candidates_destroy(cgm_candidates *candidates);
 

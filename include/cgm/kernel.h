@@ -110,6 +110,9 @@ void cgm_kernel_point(const cgm_kernel *kernel, const cgm_block *block, int64_t 
  */
 void cgm_kernel_columns(const cgm_kernel *kernel, const cgm_tile *tile, double *column_sums);
 
+/** Local. Σ of a segment's columns, in the order of its points: it depends on them alone. */
+double cgm_kernel_segment_sum(const cgm_segment *segment, const double *column_sums);
+
 /** As cgm_kernel_columns over all of two different blocks, with row_sums [rows->n_points] Σ_y k(x,
  * y) beside it.  Local. */
 void cgm_kernel_rows_and_columns(const cgm_kernel *kernel, const cgm_block *rows,
