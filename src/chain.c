@@ -202,27 +202,36 @@ static double score_factor(const cgm_chain *chain)
     return (double)(chain->n_own + 1) / (double)chain->pool->n_reference;
 }
 
-void cgm_chain_open_sweep(cgm_chain *chain)
+cgm_score cgm_chain_score(const cgm_chain *chain, const double *point)
 {
-    chain->extremes = (cgm_extremes){INFINITY, -INFINITY};
+    return (cgm_score){.point = point,
+                       .factor = score_factor(chain),
+                       .affinity = chain->affinity,
+                       .extremes = {INFINITY, -INFINITY}};
 }
 
-void cgm_chain_sweep_block(const cgm_chain *chain, int64_t block, const double *point,
-                           cgm_extremes *extremes)
+void cgm_sampling_pool_score(const cgm_sampling_pool *pool, int64_t first, int64_t end,
+                             int64_t n_scores, cgm_score *scores)
 {
-    const cgm_sampling_pool *pool = chain->pool;
-    const int64_t place = block * CGM_BLOCK_POINTS - pool->first;
-    cgm_kernel_score(pool->kernel, point, &pool->blocks[block], score_factor(chain),
-                     pool->candidate_sums + place, chain->affinity + place, extremes);
+    const double *sums = pool->candidate_sums + (first - pool->first_block) * CGM_BLOCK_POINTS;
+    for (int64_t k = 0; k < n_scores; k++) {
+        scores[k].affinity += (first - pool->first_block) * CGM_BLOCK_POINTS;
+    }
+    for (int64_t b = first; b < end; b++) {
+        cgm_kernel_score(pool->kernel, &pool->blocks[b], sums, n_scores, scores);
+        sums += pool->blocks[b].n_points;
+        for (int64_t k = 0; k < n_scores; k++) {
+            scores[k].affinity += pool->blocks[b].n_points;
+        }
+    }
 }
 
 void cgm_chain_sweep(cgm_comm *comm, cgm_chain *chain, const double *point)
 {
     const cgm_sampling_pool *pool = chain->pool;
-    cgm_chain_open_sweep(chain);
-    for (int64_t b = pool->first_block; b < pool->end_block; b++) {
-        cgm_chain_sweep_block(chain, b, point, &chain->extremes);
-    }
+    cgm_score score = cgm_chain_score(chain, point);
+    cgm_sampling_pool_score(pool, pool->first_block, pool->end_block, 1, &score);
+    chain->extremes = score.extremes;
     cgm_comm_count_work(comm, point != NULL ? pool->end - pool->first : 0);
 }
 

@@ -130,12 +130,11 @@ double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance)
     return kernel_operations_of(kernel->instruction_set)->at(kernel, squared_distance);
 }
 
-void cgm_kernel_score(const cgm_kernel *kernel, const double *point, const cgm_block *block,
-                      double factor, const double *candidate_sums, double *affinity,
-                      cgm_extremes *extremes)
+void cgm_kernel_score(const cgm_kernel *kernel, const cgm_block *block,
+                      const double *candidate_sums, int64_t n_scores, cgm_score *scores)
 {
     kernel_operations_of(kernel->instruction_set)
-        ->score(kernel, point, block, factor, candidate_sums, affinity, extremes);
+        ->score(kernel, block, candidate_sums, n_scores, scores);
 }
 
 void cgm_kernel_exponential(const double *z, double *result, int64_t count)

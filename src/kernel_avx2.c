@@ -69,7 +69,7 @@ static inline bits look_up(const uint64_t *table, bits n)
     return (bits)_mm256_blendv_pd(entry[0], entry[1], _mm256_castsi256_pd(last));
 }
 
-#include "kernel_loops.h"
+#include "kernel_scores.h"
 
 const kernel_operations kernel_avx2 = KERNEL_OPERATIONS;
 #endif

@@ -51,7 +51,7 @@ static inline bits look_up(const uint64_t *table, bits n)
     return (bits)_mm512_permutex2var_epi64(low, (__m512i)n, high);
 }
 
-#include "kernel_loops.h"
+#include "kernel_scores.h"
 
 const kernel_operations kernel_avx512 = KERNEL_OPERATIONS;
 #endif

@@ -1,5 +1,6 @@
 /* The loops of the kernel over register tiles of ROWS rows times VECTORS vectors of columns, once
- * for all instruction sets (kernel_vectors.h says what a set's file defines).
+ * for all instruction sets (kernel_vectors.h says what a set's file defines); kernel_scores.h goes on
+ * from here.
  *
  * A column's sum is added up row after row, a squared distance feature after feature: tiles decide
  * what is in registers at a time, never the order in which something is added. So lanes, strips,
@@ -16,6 +17,8 @@ enum {
      * they are used again and again. */
     STRIP_ROWS = 64,
     STRIP_FEATURES = 128,
+    /* Rows from which on a tile is worth a look at its columns beforehand. */
+    LEAST_ROWS = 64,
     MOST_VECTORS = 4
 };
 _Static_assert(CGM_LANES % LANES == 0, "a group of points is a number of vectors");
@@ -33,6 +36,7 @@ typedef struct shape {
     int rows;
     int vectors;
     int n_features; /* or 0: any */
+    bool all_near;  /* no squared distance reaches the limit (kernel_vectors.h) */
 } shape;
 
 /* Squared distances of a tile: of each vector of columns to the rows. */
@@ -81,7 +85,7 @@ INLINE void finish_columns(const work *w, shape s, int64_t column, tile_distance
         double *sums = w->results[0] + column + b * LANES;
         product k[MOST_AT_A_TIME];
         vector slope[MOST_AT_A_TIME];
-        evaluate(s.type, s.rows, q[b], k, slope);
+        evaluate(s.type, s.all_near, s.rows, q[b], k, slope);
         vector sum = load(sums);
         UNROLLED for (int a = 0; a < s.rows; a++)
         {
@@ -100,7 +104,7 @@ INLINE void finish_rows_and_columns(const work *w, shape s, int64_t row, int64_t
         double *sums = w->results[0] + column + b * LANES;
         product k[MOST_AT_A_TIME];
         vector slope[MOST_AT_A_TIME];
-        evaluate(s.type, s.rows, q[b], k, slope);
+        evaluate(s.type, s.all_near, s.rows, q[b], k, slope);
         vector sum = load(sums);
         UNROLLED for (int a = 0; a < s.rows; a++)
         {
@@ -120,7 +124,7 @@ INLINE void finish_slopes(const work *w, shape s, int64_t column, tile_distances
         double *slopes = w->results[1] + column + b * LANES;
         product k[MOST_AT_A_TIME];
         vector slope[MOST_AT_A_TIME];
-        evaluate(s.type, s.rows, q[b], k, slope);
+        evaluate(s.type, s.all_near, s.rows, q[b], k, slope);
         vector sum = load(sums);
         vector slope_sum = load(slopes);
         UNROLLED for (int a = 0; a < s.rows; a++)
@@ -147,7 +151,7 @@ INLINE void finish_ladder(const work *w, shape s, int64_t column, tile_distances
             if (s.type != CGM_KERNEL_SE || rung == 0) {
                 product p[MOST_AT_A_TIME];
                 vector slope[MOST_AT_A_TIME];
-                evaluate(s.type, s.rows, q[b], p, slope);
+                evaluate(s.type, s.all_near, s.rows, q[b], p, slope);
                 UNROLLED for (int a = 0; a < s.rows; a++)
                 {
                     k[a] = p[a].a * p[a].b;
@@ -298,32 +302,73 @@ INLINE void visit(const work *w, shape s)
     }
 }
 
+/* The largest squared distance of a point's to the centre, infinite with padded lanes. */
+INLINE double farthest(const cgm_block *block, int64_t d, int64_t first, int64_t end)
+{
+    vector most = broadcast(0.0);
+    for (int64_t i = first / CGM_LANES * CGM_LANES; i < end; i += LANES) {
+        const double *x = block->coordinates + kernel_place(d, i);
+        vector squared = broadcast(0.0);
+        for (int64_t f = 0; f < d; f++) {
+            const vector coordinate = load(x + f * CGM_LANES);
+            squared = multiply_add(coordinate, coordinate, squared);
+        }
+        most = larger(squared, most);
+    }
+    double result = 0.0;
+    for (int l = 0; l < LANES; l++) {
+        result = most[l] > result ? most[l] : result;
+    }
+    return result;
+}
+
+/* Does no squared distance reach the limit? By |x - y|² ≤ 2|x|² + 2|y|², with room for rounding; a
+ * look at columns pays with many rows only. */
+static bool is_all_near(const work *w)
+{
+    const int64_t d = w->kernel->n_features;
+    if (w->end_row - w->first_row < LEAST_ROWS) {
+        return false;
+    }
+    const double rows = farthest(w->rows, d, w->first_row, w->end_row);
+    const double columns = farthest(w->columns, d, w->first_column, w->columns->stride);
+    return 2.0 * (rows + columns) < 0.99 * EXPONENT_LIMIT;
+}
+
 /* Code for each operation and type, each in a function of its own, as it fills the registers. The
  * long types have enough to do at a time with one row. Few features are not worth a loop. */
-#define DEFINE_VISIT(name, op, type, rows, n_features)                                             \
+#define DEFINE_VISIT(name, op, type, rows, n_features, all_near)                                   \
     static __attribute__((noinline)) void name(const work *w)                                      \
     {                                                                                              \
-        visit(w, (shape){op, type, rows, VECTORS, n_features});                                    \
+        visit(w, (shape){op, type, rows, VECTORS, n_features, all_near});                          \
     }
 
-#define DEFINE_VISITS(name, op)                                                                    \
-    DEFINE_VISIT(name##_se_of_two, op, CGM_KERNEL_SE, ROWS_OF_TWO, 2)                              \
-    DEFINE_VISIT(name##_se_of_four, op, CGM_KERNEL_SE, ROWS, 4)                                    \
-    DEFINE_VISIT(name##_se_of_any, op, CGM_KERNEL_SE, ROWS, 0)                                     \
-    DEFINE_VISIT(name##_se_sum, op, CGM_KERNEL_SE_SUM, 1, 0)                                       \
-    DEFINE_VISIT(name##_rq, op, CGM_KERNEL_RQ, 1, 0)                                               \
-    static void name##_se(const work *w)                                                           \
+#define DEFINE_VISITS_OF_SE(name, op, all_near)                                                    \
+    DEFINE_VISIT(name##_of_two, op, CGM_KERNEL_SE, ROWS_OF_TWO, 2, all_near)                       \
+    DEFINE_VISIT(name##_of_four, op, CGM_KERNEL_SE, ROWS, 4, all_near)                             \
+    DEFINE_VISIT(name##_of_any, op, CGM_KERNEL_SE, ROWS, 0, all_near)                              \
+    static void name(const work *w)                                                                \
     {                                                                                              \
         switch (w->kernel->n_features) {                                                           \
         case 2:                                                                                    \
-            name##_se_of_two(w);                                                                   \
+            name##_of_two(w);                                                                      \
             return;                                                                                \
         case 4:                                                                                    \
-            name##_se_of_four(w);                                                                  \
+            name##_of_four(w);                                                                     \
             return;                                                                                \
         default:                                                                                   \
-            name##_se_of_any(w);                                                                   \
+            name##_of_any(w);                                                                      \
         }                                                                                          \
+    }
+
+#define DEFINE_VISITS(name, op)                                                                    \
+    DEFINE_VISITS_OF_SE(name##_se_near, op, true)                                                  \
+    DEFINE_VISITS_OF_SE(name##_se_far, op, false)                                                  \
+    DEFINE_VISIT(name##_se_sum, op, CGM_KERNEL_SE_SUM, 1, 0, false)                                \
+    DEFINE_VISIT(name##_rq, op, CGM_KERNEL_RQ, 1, 0, false)                                        \
+    static void name##_se(const work *w)                                                           \
+    {                                                                                              \
+        (is_all_near(w) ? name##_se_near : name##_se_far)(w);                                      \
     }                                                                                              \
     static void name(const work *w)                                                                \
     {                                                                                              \
@@ -335,7 +380,7 @@ DEFINE_VISITS(visit_columns, COLUMNS)
 DEFINE_VISITS(visit_rows_and_columns, ROWS_AND_COLUMNS)
 DEFINE_VISITS(visit_slopes, SLOPES)
 DEFINE_VISITS(visit_ladder, LADDER)
-DEFINE_VISIT(visit_distances, DISTANCES, CGM_KERNEL_SE, ROWS, 0)
+DEFINE_VISIT(visit_distances, DISTANCES, CGM_KERNEL_SE, ROWS, 0, false)
 
 static work work_of_tile(const cgm_kernel *kernel, const cgm_tile *tile, double *result,
                          double *second_result)
@@ -427,146 +472,5 @@ static void distances(const cgm_kernel *kernel, const cgm_tile *tile, double *le
     fill(most, tile->columns->stride, -INFINITY);
     visit_distances(&w);
 }
-
-/* ---- one point against a block ---- */
-
-/* k of a point with n_vectors vectors of points of a block from column on. */
-INLINE void evaluate_point(const cgm_kernel *kernel, cgm_kernel_type type, int n_vectors,
-                           const double *point, const cgm_block *block, int64_t column, product *k)
-{
-    const double *y[MOST_VECTORS];
-    tile_distances q;
-    vector in_step[MOST_AT_A_TIME];
-    vector slope[MOST_AT_A_TIME];
-    UNROLLED for (int b = 0; b < n_vectors; b++)
-    {
-        y[b] = block->coordinates + kernel_place(kernel->n_features, column + b * LANES);
-        q[b][0] = broadcast(0.0);
-    }
-#pragma GCC unroll 1
-    for (int64_t f = 0; f < kernel->n_features; f++) {
-        add_feature(1, n_vectors, &point, 1, y, f, q);
-    }
-    UNROLLED for (int b = 0; b < n_vectors; b++)
-    {
-        in_step[b] = q[b][0];
-    }
-    evaluate(type, n_vectors, in_step, k, slope);
-}
-
-static double evaluate_one(const cgm_kernel *kernel, double squared_distance)
-{
-    const vector q = broadcast(squared_distance);
-    product k;
-    vector slope;
-    evaluate(kernel->type, 1, &q, &k, &slope);
-    return (k.a * k.b)[0];
-}
-
-/* What all steps of a score share. */
-typedef struct scoring {
-    const cgm_kernel *kernel;
-    const double *point;
-    const cgm_block *block;
-    double factor;
-    const double *candidate_sums;
-    double *affinity;
-    vector low, high;
-} scoring;
-
-/* The difference is not fused: it has the bits that its formula has elsewhere. */
-INLINE void widen(scoring *s, vector candidate_sums, vector affinity)
-{
-    const vector w = s->factor * candidate_sums - affinity;
-    s->low = smaller(w, s->low);
-    s->high = larger(w, s->high);
-}
-
-INLINE void score_tile(scoring *s, cgm_kernel_type type, bool adds, int64_t column)
-{
-    product k[MOST_VECTORS];
-    if (adds) {
-        evaluate_point(s->kernel, type, MOST_VECTORS, s->point, s->block, column, k);
-    }
-    UNROLLED for (int b = 0; b < MOST_VECTORS; b++)
-    {
-        double *to = s->affinity + column + b * LANES;
-        vector affinity = load(to);
-        if (adds) {
-            affinity = add_product(k[b], affinity);
-            store(to, affinity);
-        }
-        widen(s, load(s->candidate_sums + column + b * LANES), affinity);
-    }
-}
-
-/* The last points, fewer than a tile. Missing lanes are as if taken. */
-INLINE void score_last(scoring *s, cgm_kernel_type type, bool adds, int64_t column)
-{
-    for (int64_t j = column; j < s->block->n_points; j += LANES) {
-        const int64_t left = s->block->n_points - j;
-        const int64_t count = left < LANES ? left : LANES;
-        vector affinity = load_first(s->affinity + j, count, broadcast(NAN));
-        if (adds) {
-            product k;
-            evaluate_point(s->kernel, type, 1, s->point, s->block, j, &k);
-            affinity = add_product(k, affinity);
-            store_first(s->affinity + j, count, affinity);
-        }
-        widen(s, load_first(s->candidate_sums + j, count, broadcast(0.0)), affinity);
-    }
-}
-
-INLINE void score_all(scoring *s, cgm_kernel_type type, bool adds)
-{
-    int64_t column = 0;
-    for (; column + MOST_VECTORS * LANES <= s->block->n_points; column += MOST_VECTORS * LANES) {
-        score_tile(s, type, adds, column);
-    }
-    score_last(s, type, adds, column);
-}
-
-static void score(const cgm_kernel *kernel, const double *point, const cgm_block *block,
-                  double factor, const double *candidate_sums, double *affinity,
-                  cgm_extremes *extremes)
-{
-    scoring s = {kernel,
-                 point,
-                 block,
-                 factor,
-                 candidate_sums,
-                 affinity,
-                 broadcast(extremes->low),
-                 broadcast(extremes->high)};
-    if (point == NULL) {
-        score_all(&s, CGM_KERNEL_SE, false);
-    } else if (kernel->type == CGM_KERNEL_SE) {
-        score_all(&s, CGM_KERNEL_SE, true);
-    } else {
-        score_all(&s, kernel->type, true);
-    }
-    for (int l = 0; l < LANES; l++) {
-        extremes->low = s.low[l] < extremes->low ? s.low[l] : extremes->low;
-        extremes->high = s.high[l] > extremes->high ? s.high[l] : extremes->high;
-    }
-}
-
-static void compute_exponentials(const double *z, double *result, int64_t count)
-{
-    int64_t k = 0;
-    for (; k + LANES <= count; k += LANES) {
-        store(result + k, exponential(load(z + k)));
-    }
-    if (k < count) {
-        store_first(result + k, count - k,
-                    exponential(load_first(z + k, count - k, broadcast(0.0))));
-    }
-}
-
-#define KERNEL_OPERATIONS                                                                          \
-    {                                                                                              \
-        columns, rows_and_columns, slopes, ladder, distances, score, evaluate_one,                 \
-            compute_exponentials                                                                   \
-    }
 
 #endif

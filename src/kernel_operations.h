@@ -1,4 +1,4 @@
-/* What each instruction set provides (kernel_loops.h): the functions of cgm/kernel.h that have
+/* What each instruction set provides (kernel_loops.h, kernel_scores.h): the functions of cgm/kernel.h that have
  * loops, with the same arguments. */
 #ifndef CGM_KERNEL_OPERATIONS_H
 #define CGM_KERNEL_OPERATIONS_H
@@ -14,9 +14,8 @@ typedef struct kernel_operations {
     void (*ladder)(const cgm_kernel *kernel, const cgm_tile *tile, int n_rungs,
                    double *column_sums);
     void (*distances)(const cgm_kernel *kernel, const cgm_tile *tile, double *least, double *most);
-    void (*score)(const cgm_kernel *kernel, const double *point, const cgm_block *block,
-                  double factor, const double *candidate_sums, double *affinity,
-                  cgm_extremes *extremes);
+    void (*score)(const cgm_kernel *kernel, const cgm_block *block, const double *candidate_sums,
+                  int64_t n_scores, cgm_score *scores);
     double (*at)(const cgm_kernel *kernel, double squared_distance);
     void (*exponential)(const double *z, double *result, int64_t count);
 } kernel_operations;

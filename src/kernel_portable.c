@@ -55,6 +55,6 @@ static inline bits look_up(const uint64_t *table, bits n)
     return (bits){table[n[0] % 16], table[n[1] % 16]};
 }
 
-#include "kernel_loops.h"
+#include "kernel_scores.h"
 
 const kernel_operations kernel_portable = KERNEL_OPERATIONS;

@@ -12,11 +12,12 @@
  *     look_up(table, n)              table[n mod 16] in each lane
  *
  * and the shape of register tiles: ROWS (ROWS_OF_TWO with two features) times VECTORS of columns;
- * then it includes kernel_loops.h. */
+ * then it includes kernel_scores.h. */
 #ifndef CGM_KERNEL_VECTORS_H
 #define CGM_KERNEL_VECTORS_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel_operations.h"
@@ -32,8 +33,9 @@ enum { MOST_AT_A_TIME = 8 };
  * that k(x, y) = 2^-q with q their squared distance. */
 #define LOG2_E 1.44269504088896340736
 #define LN_2 0.69314718055994530942
-/* From this q on an exponential is exactly 0: the least exponent and no mantissa. */
-#define EXPONENT_LIMIT 1023.0
+/* From this q on the kernel counts as exactly 0; powers and their factors below are normal numbers.
+ */
+#define EXPONENT_LIMIT 1000.0
 /* The same for cgm_kernel_exponential, whose smallest results are normal numbers. */
 #define EXPONENTIAL_LIMIT 1021.0
 /* The same for a rational quadratic, far from where squares overflow. */
@@ -42,14 +44,18 @@ enum { MOST_AT_A_TIME = 8 };
 #define ROUND_SIXTEENTHS 0x1.8p48
 #define ROUND_INTEGER 0x1.8p52
 
-/* Minimax polynomial of 2^-r on [-1/32, 1/32]: relative error at most 5.6e-15, on average -1.2e-15,
- * and none at 0. */
-static const double short_polynomial[] = {1.0,
-                                          -0.69314718055993307235,
-                                          0.24022650689582296257,
-                                          -0.055504108714492816529,
-                                          0.009618338541625992899,
-                                          -0.0013333286662895470953};
+/* 2^-r on [-1/32, 1/32] as a multiple of a polynomial of degree 7 in s = r - 25/16, by four steps:
+ *
+ *     t = s² + c3,  t' = t s + c2,  t'' = t' s + c1,  t'' t' + c0
+ *
+ * Its five free numbers match the first five derivatives at 0; about this shift, and few others, the
+ * sixth is met to a thousandth as well, so that Horner's scheme would need a step more. Minimax under
+ * the condition of no error at 0: relative error at most 3.7e-15, on average -4.5e-16 (4.1e-15 and
+ * -1.1e-15 as it is computed), and both terms of a step have one sign. The multiple stands in the
+ * table of powers; times the polynomial at 0, fused or not, it is 1 to within 1e-17. */
+#define SHORT_SHIFT (25.0 / 16.0)
+static const double short_polynomial[] = {-1078.6503435473385, 368.97226598436407,
+                                          -92.45914716176772, 43.724174096584996};
 
 /* Minimax polynomial of 2^-r on [-1/2, 1/2], relative error 2.2e-16; exactly 1 at 0. */
 static const double long_polynomial[] = {
@@ -58,13 +64,13 @@ static const double long_polynomial[] = {
     0.00015403529961122491032, -0.000015252658116373508718, 1.3215662838157789268e-6,
     -1.0208537936474793714e-7, 7.0372784827439363237e-9};
 
-/* Bits of 2^(j/16) less j << 48: adding n << 48 with n = 16 i + j makes them those of 2^(i + j/16).
- */
+/* Bits of t·2^(j/16) less j << 48, with t the multiple of the short polynomial: adding n << 48 with
+ * n = 16 i + j makes them those of t·2^(i + j/16). */
 static const uint64_t powers[16] = {
-    0x3ff0000000000000, 0x3fefb5586cf9890f, 0x3fef72b83c7d517b, 0x3fef387a6e756238,
-    0x3fef06fe0a31b715, 0x3feedea64c123422, 0x3feebfdad5362a27, 0x3feeab07dd485429,
-    0x3feea09e667f3bcd, 0x3feea11473eb0187, 0x3feeace5422aa0db, 0x3feec49182a3f090,
-    0x3feee89f995ad3ad, 0x3fef199bdd85529c, 0x3fef5818dcfba487, 0x3fefa4afa2a490da};
+    0xbee4235e082ef824, 0xbee4079d6b99861e, 0xbee3f5f7c987efe5, 0xbee3eedfab055eab,
+    0xbee3f2ccab4447b6, 0xbee4023bb117cf54, 0xbee41daf2af89698, 0xbee445af4db1cb26,
+    0xbee47aca55d49725, 0xbee4bd94cc1164cb, 0xbee50ea9cc97cd70, 0xbee53755a8cfc02d,
+    0xbee4ef21409ef914, 0xbee4af0fff571dd9, 0xbee4777e1f991b9a, 0xbee448cbf15ad28e};
 
 typedef vector unaligned_vector __attribute__((aligned(sizeof(double)), may_alias));
 
@@ -96,30 +102,32 @@ INLINE vector add_product(product p, vector to)
 /* ---- the kernel at squared distances ---- */
 
 /* 2^-q for 0 ≤ q ≤ EXPONENT_LIMIT: q = n/16 + r, |r| ≤ 1/32, with 2^(-n/16) from a table and 2^-r
- * from a polynomial. At the limit the first factor is 0. Several at a time, step by step: each step
- * waits for the one before. */
+ * from a polynomial. Several at a time, step by step: each step waits for the one before. */
 INLINE void exp2_bounded(int count, const vector *q, product *k)
 {
     vector steps[MOST_AT_A_TIME]; /* -n in their lowest bits */
-    vector r[MOST_AT_A_TIME];
+    vector s[MOST_AT_A_TIME];
+    vector t[MOST_AT_A_TIME];
     UNROLLED for (int a = 0; a < count; a++)
     {
         steps[a] = ROUND_SIXTEENTHS - q[a];
     }
     UNROLLED for (int a = 0; a < count; a++)
     {
-        r[a] = q[a] + (steps[a] - ROUND_SIXTEENTHS);
-        k[a].b = broadcast(short_polynomial[5]);
-    }
-    UNROLLED for (int power = 4; power >= 0; power--)
-    {
-        UNROLLED for (int a = 0; a < count; a++)
-        {
-            k[a].b = multiply_add(k[a].b, r[a], broadcast(short_polynomial[power]));
-        }
+        s[a] = q[a] + (steps[a] - (ROUND_SIXTEENTHS + SHORT_SHIFT));
+        t[a] = multiply_add(s[a], s[a], broadcast(short_polynomial[3]));
     }
     UNROLLED for (int a = 0; a < count; a++)
     {
+        t[a] = multiply_add(t[a], s[a], broadcast(short_polynomial[2]));
+    }
+    UNROLLED for (int a = 0; a < count; a++)
+    {
+        k[a].b = multiply_add(t[a], s[a], broadcast(short_polynomial[1]));
+    }
+    UNROLLED for (int a = 0; a < count; a++)
+    {
+        k[a].b = multiply_add(k[a].b, t[a], broadcast(short_polynomial[0]));
         k[a].a = (vector)(look_up(powers, (bits)steps[a]) + ((bits)steps[a] << 48));
     }
 }
@@ -130,12 +138,18 @@ INLINE vector bounded(vector q, double limit)
     return smaller(q, broadcast(limit));
 }
 
+/* 0 instead of a factor where q has reached the limit. */
+INLINE vector zero_from_limit(vector q, vector factor)
+{
+    return (vector)((bits)(q < EXPONENT_LIMIT) & (bits)factor);
+}
+
 INLINE vector exp2_negative(vector q)
 {
     const vector near = bounded(q, EXPONENT_LIMIT);
     product k;
     exp2_bounded(1, &near, &k);
-    return k.a * k.b;
+    return zero_from_limit(near, k.a) * k.b;
 }
 
 /* log2 of p ≥ 1 by its series on [√½, √2): 2/ln 2 · atanh(f), f = (m − 1)/(m + 1), |f| ≤ 0.1716. */
@@ -193,18 +207,21 @@ INLINE vector rq(vector q, vector *slope)
 }
 
 /* k at squared distances q in packed units, and -∂k/∂q / ln 2 times q, which is 0 where k is. What
- * nobody asks for the compiler leaves out. */
-INLINE void evaluate(cgm_kernel_type type, int count, const vector *q, product *k, vector *slope)
+ * nobody asks for the compiler leaves out. All se below the limit (all_near) are spared the look
+ * whether they are. */
+INLINE void evaluate(cgm_kernel_type type, bool all_near, int count, const vector *q, product *k,
+                     vector *slope)
 {
     if (type == CGM_KERNEL_SE) {
         vector near[MOST_AT_A_TIME];
         UNROLLED for (int a = 0; a < count; a++)
         {
-            near[a] = bounded(q[a], EXPONENT_LIMIT);
+            near[a] = all_near ? q[a] : bounded(q[a], EXPONENT_LIMIT);
         }
         exp2_bounded(count, near, k);
         UNROLLED for (int a = 0; a < count; a++)
         {
+            k[a].a = all_near ? k[a].a : zero_from_limit(near[a], k[a].a);
             slope[a] = k[a].a * k[a].b * near[a];
         }
         return;

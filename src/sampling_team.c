@@ -77,28 +77,29 @@ int64_t cgm_team_count(const cgm_team *team)
     return count;
 }
 
-/* A block's coordinates and u come from memory once, for all chains. What the blocks' scores reach
- * to is added to the chains' extremes by one thread at a time. */
+/* What the scores of these blocks reach to is added to the chains' extremes by one thread at a time.
+ */
 static void sweep_blocks(cgm_team *team, int64_t first, int64_t end)
 {
-    cgm_extremes extremes[CGM_TEAM_CHAINS];
+    cgm_score scores[CGM_TEAM_CHAINS];
+    int64_t n = 0;
     for (int64_t k = 0; k < team->n_slots; k++) {
-        extremes[k] = (cgm_extremes){INFINITY, -INFINITY};
-    }
-    for (int64_t b = first; b < end; b++) {
-        for (int64_t k = 0; k < team->n_slots; k++) {
-            const cgm_team_chain *slot = &team->slots[k];
-            if (slot->live) {
-                cgm_chain_sweep_block(&slot->chain, b, slot->moved ? slot->point : NULL,
-                                      &extremes[k]);
-            }
+        const cgm_team_chain *slot = &team->slots[k];
+        if (slot->live) {
+            scores[n++] = cgm_chain_score(&slot->chain, slot->moved ? slot->point : NULL);
         }
     }
+    cgm_sampling_pool_score(team->pool, first, end, n, scores);
+    n = 0;
 #pragma omp critical
     for (int64_t k = 0; k < team->n_slots; k++) {
-        cgm_extremes *all = &team->slots[k].chain.extremes;
-        all->low = fmin(all->low, extremes[k].low);
-        all->high = fmax(all->high, extremes[k].high);
+        cgm_team_chain *slot = &team->slots[k];
+        if (slot->live) {
+            cgm_extremes *all = &slot->chain.extremes;
+            all->low = fmin(all->low, scores[n].extremes.low);
+            all->high = fmax(all->high, scores[n].extremes.high);
+            n++;
+        }
     }
 }
 
@@ -121,7 +122,7 @@ void cgm_team_sweep(cgm_team *team)
     const cgm_sampling_pool *pool = team->pool;
     int64_t rows = 0;
     for (int64_t k = 0; k < team->n_slots; k++) {
-        cgm_chain_open_sweep(&team->slots[k].chain);
+        team->slots[k].chain.extremes = (cgm_extremes){INFINITY, -INFINITY};
         rows += team->slots[k].live && team->slots[k].moved;
     }
     if (team->comm->threads > 1 && pool->end_block - pool->first_block >= THREAD_BLOCKS) {

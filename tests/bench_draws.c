@@ -1,6 +1,6 @@
 /* Microseconds that a draw of a reward takes, the start of its chain and the packing of the pool
  * included; the ranks draw for a party each. Prints a line of a name, a unit and REPEATS values for
- * each β:
+ * each β alone and, where there are several, for all of them in one run:
  *
  *     mpirun -n P bench_draws CANDIDATES FEATURES β ... */
 #include <math.h>
@@ -16,7 +16,7 @@
 
 /* Points of a party; points of the pool that u is estimated from: computing it would take far
  * longer than the draws. No target is in reach, so that a chain ends when patience does. */
-enum { PARTY_POINTS = 512, SAMPLE = 512, REPEATS = 5 };
+enum { PARTY_POINTS = 512, SAMPLE = 512, REPEATS = 5, BETAS_MOST = 16 };
 #define TARGET 1e9
 #define PATIENCE_DRAWS 10000.0
 #define LENGTHSCALE 0.5
@@ -107,23 +107,48 @@ static void make_sums(cgm_comm *comm, const cgm_shard *shard, const cgm_candidat
 /* Seconds of the slowest rank, and draws of all of them. */
 static double draw(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates *pool,
                    const cgm_kernel *kernel, const cgm_kernel_sums *sums, const cgm_reward *reward,
-                   double inv_temp, uint64_t seed, int64_t *draws)
+                   const double *inv_temp, int n_inv_temp, uint64_t seed, int64_t *draws)
 {
     cgm_sampling sampling;
     cgm_comm_barrier(comm);
     const double started = cgm_timer_now();
     need(comm,
-         cgm_sampling_draw(comm, shard, pool, kernel, sums, reward, &inv_temp, 1,
+         cgm_sampling_draw(comm, shard, pool, kernel, sums, reward, inv_temp, n_inv_temp,
                            PATIENCE_DRAWS / (double)pool->n_points, seed, &sampling) == CGM_OK,
          "draws");
     double seconds = cgm_timer_now() - started;
     cgm_comm_max(comm, &seconds, 1);
     *draws = 0;
-    for (int64_t i = 0; i < shard->n_parties; i++) {
-        *draws += sampling.sets[0].draws[i];
+    for (int64_t s = 0; s < sampling.n_sets; s++) {
+        for (int64_t i = 0; i < shard->n_parties; i++) {
+            *draws += sampling.sets[s].draws[i];
+        }
     }
     cgm_sampling_destroy(&sampling);
     return seconds;
+}
+
+static void measure(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates *pool,
+                    const cgm_kernel *kernel, const cgm_kernel_sums *sums, const cgm_reward *reward,
+                    const double *inv_temp, int n_inv_temp, const char *name)
+{
+    double us[REPEATS];
+    for (int k = 0; k < REPEATS; k++) {
+        int64_t draws;
+        const double seconds = draw(comm, shard, pool, kernel, sums, reward, inv_temp, n_inv_temp,
+                                    (uint64_t)k, &draws);
+        /* Ranks draw at the same time: of a rank's own. */
+        us[k] = 1e6 * seconds * comm->size / (double)draws;
+    }
+    if (comm->rank != 0) {
+        return;
+    }
+    printf("draw_g%lld_d%lld_b%s_r%d\tus", (long long)pool->n_points,
+           (long long)shard->n_features, name, comm->size);
+    for (int k = 0; k < REPEATS; k++) {
+        printf("\t%.6g", us[k]);
+    }
+    putchar('\n');
 }
 
 int main(int argc, char **argv)
@@ -154,22 +179,14 @@ int main(int argc, char **argv)
                                .n_features = d,
                                .lengthscale = LENGTHSCALE,
                                .centre = centre};
-    for (int b = 3; b < argc; b++) {
-        char line[256];
-        int length = snprintf(line, sizeof line, "draw_g%lld_d%lld_b%s_r%d\tus",
-                              (long long)n_candidates, (long long)d, argv[b], comm.size);
-        for (int k = 0; k < REPEATS; k++) {
-            int64_t draws;
-            const double seconds = draw(&comm, &shard, &pool, &kernel, &sums, &reward,
-                                        strtod(argv[b], NULL), (uint64_t)k, &draws);
-            /* Ranks draw at the same time: of a rank's own. */
-            const double own = (double)draws / comm.size;
-            length += snprintf(line + length, sizeof line - (size_t)length, "\t%.6g",
-                               1e6 * seconds / own);
-        }
-        if (comm.rank == 0) {
-            puts(line);
-        }
+    double inv_temp[BETAS_MOST];
+    const int n = argc - 3 < BETAS_MOST ? argc - 3 : BETAS_MOST;
+    for (int b = 0; b < n; b++) {
+        inv_temp[b] = strtod(argv[3 + b], NULL);
+        measure(&comm, &shard, &pool, &kernel, &sums, &reward, &inv_temp[b], 1, argv[3 + b]);
+    }
+    if (n > 1) {
+        measure(&comm, &shard, &pool, &kernel, &sums, &reward, inv_temp, n, "all");
     }
     free(centre);
     free(reward.r);

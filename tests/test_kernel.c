@@ -432,8 +432,7 @@ static void check_score(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_poin
     double sums[CGM_BLOCK_POINTS + 1];
     double affinity[CGM_BLOCK_POINTS + 1];
     double expected[CGM_BLOCK_POINTS];
-    cgm_extremes extremes = {-0.01, 0.01};
-    cgm_extremes widest = extremes;
+    cgm_extremes widest = {-0.01, 0.01};
     cgm_kernel_point(kernel, &a->block, 5, point);
     const cgm_segment sixth = {.n_points = 1, .begin = 5};
     const cgm_tile tile = {&a->block, &sixth, &b->block, 0};
@@ -446,14 +445,16 @@ static void check_score(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_poin
     for (int64_t c = 0; c < n_points; c++) {
         expected[c] = affinity[c] + (adds ? row[c] : 0.0);
     }
-    cgm_kernel_score(kernel, adds ? point : NULL, &b->block, factor, sums, affinity, &extremes);
+    cgm_score score = {adds ? point : NULL, factor, affinity, {-0.01, 0.01}};
+    cgm_kernel_score(kernel, &b->block, sums, 1, &score);
     assert_close_array(comm, affinity, expected, n_points, adds ? CGM_TEST_EVALUATION : 0.0, 0.0);
     for (int64_t c = 0; c < n_points; c++) {
-        const double score = factor * sums[c] - affinity[c];
-        widest.low = score < widest.low ? score : widest.low;
-        widest.high = score > widest.high ? score : widest.high;
+        const double w = factor * sums[c] - affinity[c];
+        widest.low = w < widest.low ? w : widest.low;
+        widest.high = w > widest.high ? w : widest.high;
     }
-    assert_all_ranks(comm, extremes.low == widest.low && extremes.high == widest.high);
+    assert_all_ranks(comm,
+                     score.extremes.low == widest.low && score.extremes.high == widest.high);
     assert_all_ranks(comm, affinity[n_points] == 1e3);
     sample_destroy(a);
     sample_destroy(b);
@@ -476,6 +477,53 @@ static void test_scores(void **state)
     }
 }
 
+/* Chains that are scored together get what each gets alone, whether they add a point or not. */
+static void check_scores_together(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_scores)
+{
+    enum { CHAINS = 7, POINTS = 70 };
+    sample *a = sample_create(comm, kernel, CHAINS, CHAINS, 2);
+    sample *b = sample_create(comm, kernel, POINTS, POINTS, 3);
+    double points[CHAINS][LARGEST_FEATURES];
+    double sums[POINTS];
+    double affinity[CHAINS][POINTS], alone[CHAINS][POINTS];
+    cgm_score scores[CHAINS];
+    bool same = true;
+    for (int64_t c = 0; c < POINTS; c++) {
+        sums[c] = 100.0 * uniform_number(6, (uint64_t)c);
+        for (int64_t k = 0; k < n_scores; k++) {
+            affinity[k][c] = c % 5 == k % 5 ? NAN : uniform_number(7, (uint64_t)(k * POINTS + c));
+        }
+    }
+    memcpy(alone, affinity, sizeof alone);
+    for (int64_t k = 0; k < n_scores; k++) {
+        cgm_kernel_point(kernel, &a->block, k, points[k]);
+        scores[k] = (cgm_score){k == 2 ? NULL : points[k], 0.1 * (double)k, affinity[k], {1, -1}};
+    }
+    cgm_kernel_score(kernel, &b->block, sums, n_scores, scores);
+    for (int64_t k = 0; k < n_scores; k++) {
+        cgm_score one = {scores[k].point, scores[k].factor, alone[k], {1, -1}};
+        cgm_kernel_score(kernel, &b->block, sums, 1, &one);
+        same = same && one.extremes.low == scores[k].extremes.low &&
+               one.extremes.high == scores[k].extremes.high;
+        same = same && memcmp(alone[k], affinity[k], sizeof alone[k]) == 0;
+    }
+    assert_all_ranks(comm, same);
+    sample_destroy(a);
+    sample_destroy(b);
+}
+
+static void test_scores_together(void **state)
+{
+    for (int t = 0; t < 3; t++) {
+        cgm_kernel kernel = make_kernel(types[t], 3, CGM_PORTABLE);
+        for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
+            for (int64_t n_scores = 1; n_scores <= 7; n_scores++) {
+                check_scores_together(*state, &kernel, n_scores);
+            }
+        }
+    }
+}
+
 /* Scores of taken candidates alone leave the extremes as they were. */
 static void test_scores_of_none(void **state)
 {
@@ -490,13 +538,13 @@ static void test_scores_of_none(void **state)
         for (int c = 0; c < 13; c++) {
             affinity[c] = NAN;
         }
-        cgm_extremes extremes = {INFINITY, -INFINITY};
-        cgm_kernel_score(&kernel, point, &s->block, 1.0, sums, affinity, &extremes);
+        cgm_score score = {point, 1.0, affinity, {INFINITY, -INFINITY}};
+        cgm_kernel_score(&kernel, &s->block, sums, 1, &score);
         for (int c = 0; c < 13; c++) {
             taken = taken && isnan(affinity[c]);
         }
         assert_all_ranks(comm, taken);
-        assert_all_ranks(comm, extremes.low == INFINITY && extremes.high == -INFINITY);
+        assert_all_ranks(comm, score.extremes.low == INFINITY && score.extremes.high == -INFINITY);
     }
     sample_destroy(s);
 }
@@ -591,6 +639,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_columns_depend_on_rows_and_point_alone),
         cmocka_unit_test(test_instruction_sets_agree),
         cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_scores_together),
         cmocka_unit_test(test_scores_of_none),
         cmocka_unit_test(test_far_from_the_origin),
         cmocka_unit_test(test_extreme_distances),

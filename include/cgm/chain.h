@@ -118,15 +118,16 @@ int64_t cgm_chain_reward(const cgm_chain *chain);
 /** Local. Room for one more draw in indices and values. CGM_OK, CGM_ERR_MEMORY. */
 cgm_status cgm_chain_reserve(cgm_comm *comm, cgm_chain *chain);
 
-/** Local. Before a sweep: no score has been seen. */
-void cgm_chain_open_sweep(cgm_chain *chain);
+/** Local. The chain's part in a sweep, with no score seen yet: a point (packed, or NULL for none) is
+ * to be added to the affinities of the part. */
+cgm_score cgm_chain_score(const cgm_chain *chain, const double *point);
 
-/** Local. Add a point (packed, or NULL for none) to the affinities of one block of the part and
- * widen extremes by its scores. Threads may sweep different blocks. */
-void cgm_chain_sweep_block(const cgm_chain *chain, int64_t block, const double *point,
-                           cgm_extremes *extremes);
+/** Local. Sweep blocks first .. end - 1 of the part for some chains at once: add their points and
+ * widen their extremes. Threads may sweep different blocks, each with scores of its own. */
+void cgm_sampling_pool_score(const cgm_sampling_pool *pool, int64_t first, int64_t end,
+                             int64_t n_scores, cgm_score *scores);
 
-/** Local. Both of these for all blocks of the part. */
+/** Local. A sweep of one chain over all blocks of the part. */
 void cgm_chain_sweep(cgm_comm *comm, cgm_chain *chain, const double *point);
 
 /** Local. Proposal number `number` of the chain's next draw. */

@@ -6,8 +6,8 @@
  * that the inner loop runs over neighbouring points. Inside a tile the order of operations is
  * fixed; a tile's result depends on its points and on the instruction set alone.
  *
- * An evaluation has a relative error below 1e-14 (se; kernel_vectors.h). Values below 2^-1021 may
- * lose their digits, and beyond 2^-1023 the kernel is exactly 0; k(x, x) is exactly κ.
+ * An evaluation has a relative error below 1e-14 (se; kernel_vectors.h). An exponential of 2^-1000
+ * and below counts as 0; k(x, x) is exactly κ.
  */
 #ifndef CGM_KERNEL_H
 #define CGM_KERNEL_H
@@ -80,6 +80,14 @@ typedef struct cgm_extremes {
     double low, high; /**< INFINITY and -INFINITY over none */
 } cgm_extremes;
 
+/** One chain's part in a pass over the candidates of a block. */
+typedef struct cgm_score {
+    const double *point;   /**< [n_features] packed coordinates, or NULL: nothing is added */
+    double factor;         /**< of candidate_sums */
+    double *affinity;      /**< [n_points] of the block */
+    cgm_extremes extremes; /**< widened to hold the block's scores */
+} cgm_score;
+
 /** Local. The word for an instruction set in options and output. */
 const char *cgm_instruction_set_name(cgm_instruction_set set);
 
@@ -146,18 +154,16 @@ void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_tile *tile, double
 double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance);
 
 /**
- * Add one point to the affinities of a block's points and bring the extremes of their scores up to
- * date.  Local.  MATH.md §6.
+ * For each of some chains, add one point to the affinities of a block's points and bring the extremes
+ * of their scores up to date.  Local.  MATH.md §6.
  * affinity[c] += k(point, c); score w = factor·candidate_sums[c] − affinity[c]. A NaN affinity
- * marks a taken candidate: it stays NaN and has no part in the extremes.
- * @param[in]     point           [n_features] packed coordinates, or NULL: nothing is added
+ * marks a taken candidate: it stays NaN and has no part in the extremes. Each chain's results are
+ * those it would have alone; together they cost fewer reads.
  * @param[in]     candidate_sums  [block->n_points]
- * @param[in,out] affinity        [block->n_points]
- * @param[in,out] extremes        widened to hold this block's scores
+ * @param[in,out] scores          [n_scores]
  */
-void cgm_kernel_score(const cgm_kernel *kernel, const double *point, const cgm_block *block,
-                      double factor, const double *candidate_sums, double *affinity,
-                      cgm_extremes *extremes);
+void cgm_kernel_score(const cgm_kernel *kernel, const cgm_block *block,
+                      const double *candidate_sums, int64_t n_scores, cgm_score *scores);
 
 /**
  * exp(−z) element-wise for z ≥ 0, the same bits with every instruction set and on every machine.
