@@ -77,6 +77,11 @@ void cgm_kernel_pack(const cgm_kernel *kernel, const double *points, const cgm_s
     }
 }
 
+void cgm_kernel_look(const cgm_kernel *kernel, cgm_block *block)
+{
+    kernel_operations_of(kernel->instruction_set)->look(kernel, block);
+}
+
 void cgm_kernel_point(const cgm_kernel *kernel, const cgm_block *block, int64_t place,
                       double *point)
 {

@@ -1,6 +1,6 @@
 /* The loops of the kernel over register tiles of ROWS rows times VECTORS vectors of columns, once
- * for all instruction sets (kernel_vectors.h says what a set's file defines); kernel_scores.h goes on
- * from here.
+ * for all instruction sets (kernel_vectors.h says what a set's file defines); kernel_scores.h goes
+ * on from here.
  *
  * A column's sum is added up row after row, a squared distance feature after feature: tiles decide
  * what is in registers at a time, never the order in which something is added. So lanes, strips,
@@ -322,17 +322,19 @@ INLINE double farthest(const cgm_block *block, int64_t d, int64_t first, int64_t
     return result;
 }
 
-/* Does no squared distance reach the limit? By |x - y|² ≤ 2|x|² + 2|y|², with room for rounding; a
- * look at columns pays with many rows only. */
+/* Two points with no more than this to the centre are nearer than the limit: |x - y|² ≤ 2|x|² +
+ * 2|y|², with room for rounding. */
+#define NEAR (0.24 * EXPONENT_LIMIT)
+
+/* Does no squared distance reach the limit? A look at columns pays with many rows only. */
 static bool is_all_near(const work *w)
 {
     const int64_t d = w->kernel->n_features;
     if (w->end_row - w->first_row < LEAST_ROWS) {
         return false;
     }
-    const double rows = farthest(w->rows, d, w->first_row, w->end_row);
-    const double columns = farthest(w->columns, d, w->first_column, w->columns->stride);
-    return 2.0 * (rows + columns) < 0.99 * EXPONENT_LIMIT;
+    return farthest(w->rows, d, w->first_row, w->end_row) <= NEAR &&
+           farthest(w->columns, d, w->first_column, w->columns->stride) <= NEAR;
 }
 
 /* Code for each operation and type, each in a function of its own, as it fills the registers. The
@@ -456,7 +458,10 @@ static void ladder(const cgm_kernel *kernel, const cgm_tile *tile, int n_rungs, 
     work w = work_of_tile(kernel, tile, sums, NULL);
     w.n_rungs = n_rungs;
     fill(sums, n_rungs * stride, 0.0);
+    /* Squares of squares soon are denormal numbers, on which processors lose time. */
+    const unsigned int mode = flush_denormals();
     visit_ladder(&w);
+    restore_denormals(mode);
     for (int rung = 0; rung < n_rungs; rung++) {
         for (int64_t j = 0; j < stride; j++) {
             column_sums[rung * CGM_BLOCK_POINTS + j] =

@@ -1,11 +1,12 @@
-/* What each instruction set provides (kernel_loops.h, kernel_scores.h): the functions of cgm/kernel.h that have
- * loops, with the same arguments. */
+/* What each instruction set provides (kernel_loops.h, kernel_scores.h): the functions of
+ * cgm/kernel.h that have loops, with the same arguments. */
 #ifndef CGM_KERNEL_OPERATIONS_H
 #define CGM_KERNEL_OPERATIONS_H
 
 #include "cgm/kernel.h"
 
 typedef struct kernel_operations {
+    void (*look)(const cgm_kernel *kernel, cgm_block *block);
     void (*columns)(const cgm_kernel *kernel, const cgm_tile *tile, double *column_sums);
     void (*rows_and_columns)(const cgm_kernel *kernel, const cgm_block *rows,
                              const cgm_block *columns, double *row_sums, double *column_sums);

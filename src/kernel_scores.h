@@ -23,7 +23,8 @@ typedef struct scoring {
 /* What code for a tile is made for: constants where it is called. */
 typedef struct score_form {
     cgm_kernel_type type;
-    bool adds; /* points, else only scores are looked at */
+    bool adds;     /* points, else only scores are looked at */
+    bool all_near; /* candidates and points */
     int n_scores;
     int n_vectors;
 } score_form;
@@ -60,7 +61,7 @@ INLINE void evaluate_points(const scoring *s, score_form form, int64_t column,
         {
             in_step[b] = q[b][a];
         }
-        evaluate(form.type, false, form.n_vectors, in_step, k[a], slope);
+        evaluate(form.type, form.all_near, form.n_vectors, in_step, k[a], slope);
     }
 }
 
@@ -144,42 +145,69 @@ INLINE void score_some(const cgm_kernel *kernel, const cgm_block *block,
     }
 }
 
-#define DEFINE_SCORE(name, type, adds, n_scores, n_vectors)                                        \
+#define DEFINE_SCORE(name, type, adds, all_near, n_scores, n_vectors)                              \
     static __attribute__((noinline)) void name(const cgm_kernel *kernel, const cgm_block *block,   \
                                                const double *candidate_sums, cgm_score *scores)    \
     {                                                                                              \
         score_some(kernel, block, candidate_sums,                                                  \
-                   (score_form){type, adds, n_scores, n_vectors}, scores);                        \
+                   (score_form){type, adds, all_near, n_scores, n_vectors}, scores);               \
     }
 
-DEFINE_SCORE(score_only, CGM_KERNEL_SE, false, 1, SCORE_VECTORS)
-DEFINE_SCORE(score_se, CGM_KERNEL_SE, true, 1, SCORE_VECTORS)
-DEFINE_SCORE(score_se_of_two, CGM_KERNEL_SE, true, 2, SCORE_VECTORS_OF_SOME)
-DEFINE_SCORE(score_se_of_four, CGM_KERNEL_SE, true, MOST_SCORES, SCORE_VECTORS_OF_SOME)
-DEFINE_SCORE(score_se_sum, CGM_KERNEL_SE_SUM, true, 1, SCORE_VECTORS)
-DEFINE_SCORE(score_rq, CGM_KERNEL_RQ, true, 1, SCORE_VECTORS)
+#define DEFINE_SCORES_OF_SE(name, all_near)                                                        \
+    DEFINE_SCORE(name##_one, CGM_KERNEL_SE, true, all_near, 1, SCORE_VECTORS)                      \
+    DEFINE_SCORE(name##_two, CGM_KERNEL_SE, true, all_near, 2, SCORE_VECTORS_OF_SOME)              \
+    DEFINE_SCORE(name##_four, CGM_KERNEL_SE, true, all_near, MOST_SCORES, SCORE_VECTORS_OF_SOME)   \
+    static int64_t name(const cgm_kernel *kernel, const cgm_block *block,                          \
+                        const double *candidate_sums, int64_t n_scores, cgm_score *scores)         \
+    {                                                                                              \
+        const int64_t count = n_scores >= MOST_SCORES ? MOST_SCORES : n_scores >= 2 ? 2 : 1;       \
+        (count == 1   ? name##_one                                                                 \
+         : count == 2 ? name##_two                                                                 \
+                      : name##_four)(kernel, block, candidate_sums, scores);                       \
+        return count;                                                                              \
+    }
+
+DEFINE_SCORE(score_only, CGM_KERNEL_SE, false, false, 1, SCORE_VECTORS)
+DEFINE_SCORES_OF_SE(score_se_near, true)
+DEFINE_SCORES_OF_SE(score_se_far, false)
+DEFINE_SCORE(score_se_sum, CGM_KERNEL_SE_SUM, true, false, 1, SCORE_VECTORS)
+DEFINE_SCORE(score_rq, CGM_KERNEL_RQ, true, false, 1, SCORE_VECTORS)
+
+static bool is_near(const double *point, int64_t d)
+{
+    double squared = 0.0;
+    for (int64_t f = 0; f < d; f++) {
+        squared += point[f] * point[f];
+    }
+    return squared <= NEAR;
+}
 
 static void score(const cgm_kernel *kernel, const cgm_block *block, const double *candidate_sums,
                   int64_t n_scores, cgm_score *scores)
 {
-    static void (*const of_type[])(const cgm_kernel *, const cgm_block *, const double *,
-                                   cgm_score *) = {score_se, score_se_sum, score_rq};
     for (int64_t k = 0; k < n_scores;) {
+        bool all_near = block->all_near;
         int64_t alike = 0; /* of the next ones, that add a point */
-        while (k + alike < n_scores && alike < MOST_SCORES && scores[k + alike].point != NULL) {
-            alike++;
+        for (; k + alike < n_scores && scores[k + alike].point != NULL; alike++) {
+            all_near = all_near && is_near(scores[k + alike].point, kernel->n_features);
         }
-        if (kernel->type == CGM_KERNEL_SE && alike > 1) {
-            alike = alike < MOST_SCORES ? 2 : MOST_SCORES;
-            (alike == 2 ? score_se_of_two : score_se_of_four)(kernel, block, candidate_sums,
-                                                              scores + k);
+        if (alike == 0) {
+            score_only(kernel, block, candidate_sums, scores + k);
+            k++;
+        } else if (kernel->type == CGM_KERNEL_SE) {
+            k += (all_near ? score_se_near : score_se_far)(kernel, block, candidate_sums, alike,
+                                                           scores + k);
         } else {
-            (alike > 0 ? of_type[kernel->type] : score_only)(kernel, block, candidate_sums,
-                                                             scores + k);
-            alike = 1;
+            (kernel->type == CGM_KERNEL_RQ ? score_rq : score_se_sum)(kernel, block, candidate_sums,
+                                                                      scores + k);
+            k++;
         }
-        k += alike;
     }
+}
+
+static void look(const cgm_kernel *kernel, cgm_block *block)
+{
+    block->all_near = farthest(block, kernel->n_features, 0, block->stride) <= NEAR;
 }
 
 static double evaluate_one(const cgm_kernel *kernel, double squared_distance)
@@ -205,7 +233,7 @@ static void compute_exponentials(const double *z, double *result, int64_t count)
 
 #define KERNEL_OPERATIONS                                                                          \
     {                                                                                              \
-        columns, rows_and_columns, slopes, ladder, distances, score, evaluate_one,                 \
+        look, columns, rows_and_columns, slopes, ladder, distances, score, evaluate_one,           \
             compute_exponentials                                                                   \
     }
 

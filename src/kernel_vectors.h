@@ -10,6 +10,8 @@
  *     load_first(from, count, rest)  the first count < LANES lanes from memory, rest in the others
  *     store_first(to, count, v)      the first count < LANES lanes alone
  *     look_up(table, n)              table[n mod 16] in each lane
+ *     flush_denormals()              lets them count as 0 where that can be had; returns the mode
+ *     restore_denormals(mode)        ends that
  *
  * and the shape of register tiles: ROWS (ROWS_OF_TWO with two features) times VECTORS of columns;
  * then it includes kernel_scores.h. */
@@ -48,11 +50,12 @@ enum { MOST_AT_A_TIME = 8 };
  *
  *     t = s² + c3,  t' = t s + c2,  t'' = t' s + c1,  t'' t' + c0
  *
- * Its five free numbers match the first five derivatives at 0; about this shift, and few others, the
- * sixth is met to a thousandth as well, so that Horner's scheme would need a step more. Minimax under
- * the condition of no error at 0: relative error at most 3.7e-15, on average -4.5e-16 (4.1e-15 and
- * -1.1e-15 as it is computed), and both terms of a step have one sign. The multiple stands in the
- * table of powers; times the polynomial at 0, fused or not, it is 1 to within 1e-17. */
+ * Its five free numbers match the first five derivatives at 0; about this shift, and few others,
+ * the sixth is met to a thousandth as well, so that Horner's scheme would need a step more. Minimax
+ * under the condition of no error at 0: relative error at most 3.7e-15, on average -4.5e-16
+ * (4.1e-15 and -1.1e-15 as it is computed), and both terms of a step have one sign. The multiple
+ * stands in the table of powers; times the polynomial at 0, fused or not, it is 1 to within 1e-17.
+ */
 #define SHORT_SHIFT (25.0 / 16.0)
 static const double short_polynomial[] = {-1078.6503435473385, 368.97226598436407,
                                           -92.45914716176772, 43.724174096584996};

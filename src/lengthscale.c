@@ -15,6 +15,8 @@ const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule)
 
 /* Doublings of the top rung before the search gives up, and evaluations inside the bracket. */
 enum { TOP_DOUBLINGS = 10, BRACKET_EVALUATIONS = 60 };
+/* Halvings that leave a root of a cubic in [0, 1] known to the last digit. */
+enum { CROSSING_HALVINGS = 53 };
 
 /* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or
  * the kernel and its slope; each has S_ii and t_i of every party. */
@@ -173,20 +175,25 @@ static cgm_status walk_down(lengthscale_search *search, double top, double floor
     return status;
 }
 
-/* Where party i's value crosses zero, in log ℓ, estimated from both ends of the bracket: Newton
- * from the nearer one, the secant when that leaves the bracket. */
+/* Where party i's value crosses zero, in log ℓ: the root of the cubic that has its values and
+ * slopes at both ends of the bracket (Hermite's). Its error is the product of the squared distances
+ * to both ends, so that it takes the place of secant and Newton steps. */
 static double crossing_of(const bracket_end *low, const bracket_end *high, int64_t n, int64_t i)
 {
     const double x_low = log(low->lengthscale);
-    const double x_high = log(high->lengthscale);
-    const double from_low = -low->values[i] / low->values[n + i];
-    const double from_high = -high->values[i] / high->values[n + i];
-    double x = fabs(from_low) < fabs(from_high) ? x_low + from_low : x_high + from_high;
-    if (!(x > x_low && x < x_high)) {
-        const double part = -low->values[i] / (high->values[i] - low->values[i]);
-        x = x_low + part * (x_high - x_low);
+    const double width = log(high->lengthscale) - x_low;
+    const double rise = high->values[i] - low->values[i];
+    const double slope_low = width * low->values[n + i] - rise;
+    const double slope_high = rise - width * high->values[n + i];
+    double below = 0.0;
+    double above = 1.0;
+    for (int k = 0; k < CROSSING_HALVINGS; k++) {
+        const double t = 0.5 * (below + above);
+        const double value =
+            low->values[i] + rise * t + t * (1.0 - t) * (slope_low * (1.0 - t) + slope_high * t);
+        *(value < 0.0 ? &below : &above) = t;
     }
-    return x;
+    return x_low + above * width;
 }
 
 /* The next lengthscale to try: just beyond the crossing of the party that crosses last, but never
@@ -221,7 +228,7 @@ static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, br
         if (width <= 2.0 * CGM_LENGTHSCALE_PROBE) {
             break;
         }
-        /* Newton that does not halve the bracket in three steps is helped by bisection. */
+        /* A step that does not halve the bracket in three goes is helped by bisection. */
         bool bisect = k % 3 == 2 && width > 0.5 * width_before;
         width_before = k % 3 == 2 ? width : width_before;
         double next = next_lengthscale(low, high, n, bisect);

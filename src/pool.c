@@ -95,6 +95,9 @@ cgm_status cgm_pool_pack(cgm_comm *comm, const cgm_candidates *candidates, int64
     if (!candidates->sliced) {
         cgm_shared_sync(comm, &pool->memory);
     }
+    for (int64_t b = pool->first_block; b < pool->end_block; b++) {
+        cgm_kernel_look(kernel, &pool->blocks[b]);
+    }
     return CGM_OK;
 }
 

@@ -77,7 +77,8 @@ int64_t cgm_team_count(const cgm_team *team)
     return count;
 }
 
-/* What the scores of these blocks reach to is added to the chains' extremes by one thread at a time.
+/* What the scores of these blocks reach to is added to the chains' extremes by one thread at a
+ * time.
  */
 static void sweep_blocks(cgm_team *team, int64_t first, int64_t end)
 {

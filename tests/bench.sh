@@ -140,14 +140,16 @@ measure_draws()
 print_draws()
 {
     echo
-    echo 'draws of a reward: microseconds each, and what a draw streams (d + 3 numbers a candidate)'
+    echo 'draws of a reward: microseconds each, for one beta or for all of them in one run, and what a'
+    echo 'draw streams: of a candidate d + 1 numbers, shared by the betas, and twice its affinity'
     printf '%-42s %10s %20s %8s\n' 'candidates, features, beta, ranks' us spread GB/s
     summary '^draw_' | awk -F '\t' '{
         split($1, part, "_")
         g = substr(part[2], 2); d = substr(part[3], 2); ranks = substr(part[5], 2)
+        sharing = part[4] == "ball" ? 4 : 1
         printf "%-42s %10.2f %9.2f .. %7.2f %8.1f\n",
             g ", " d ", " substr(part[4], 2) ", " ranks, $3, $4, $5,
-            ranks * g * (d + 3) * 8e-3 / $3 }'
+            ranks * g * ((d + 1) / sharing + 2) * 8e-3 / $3 }'
 }
 
 # ---- Shapley values ----
@@ -187,7 +189,7 @@ measure_run()
     printf '[input]\nparties = %s\n[run]\nprogress = 0\n' "$file" >"$work/run.ini"
     for ((k = 0; k < repeats; k++)); do
         quietly "$mpirun" -n "$ranks" "$build/cgm" run "$work/run.ini" \
-            --output.file="$work/run.h5" --output.overwrite=true "$@"
+            --sampling.inv_temp=1,2,4,8 --output.file="$work/run.h5" --output.overwrite=true "$@"
         "$build/tests/bench_result" "$work/run.h5" | sed -n 's/^seconds_//p' >"$work/seconds.$k"
     done
     for stage in $(cut -d ' ' -f 1 "$work/seconds.0"); do
@@ -214,7 +216,7 @@ print_runs()
     local name
     for name in paper5 fashion; do
         echo
-        echo "$name: seconds of the slowest rank by stage"
+        echo "$name: seconds of the slowest rank by stage, at beta 1, 2, 4 and 8"
         if ! grep -q "^run_${name}_" "$records"; then
             echo "its file is not below $shared; CGM_SHARED names the directory"
             continue

@@ -18,7 +18,8 @@
  * longer than the draws. No target is in reach, so that a chain ends when patience does. */
 enum { PARTY_POINTS = 512, SAMPLE = 512, REPEATS = 5, BETAS_MOST = 16 };
 #define TARGET 1e9
-#define PATIENCE_DRAWS 10000.0
+/* So many draws that a run takes about a second. */
+#define PATIENCE_DRAWS(n_candidates) (1e9 / (double)(n_candidates))
 #define LENGTHSCALE 0.5
 
 static void fill(uint64_t stream, int64_t count, double *values)
@@ -114,7 +115,8 @@ static double draw(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates 
     const double started = cgm_timer_now();
     need(comm,
          cgm_sampling_draw(comm, shard, pool, kernel, sums, reward, inv_temp, n_inv_temp,
-                           PATIENCE_DRAWS / (double)pool->n_points, seed, &sampling) == CGM_OK,
+                           PATIENCE_DRAWS(pool->n_points) / (double)pool->n_points, seed,
+                           &sampling) == CGM_OK,
          "draws");
     double seconds = cgm_timer_now() - started;
     cgm_comm_max(comm, &seconds, 1);
@@ -143,8 +145,8 @@ static void measure(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates
     if (comm->rank != 0) {
         return;
     }
-    printf("draw_g%lld_d%lld_b%s_r%d\tus", (long long)pool->n_points,
-           (long long)shard->n_features, name, comm->size);
+    printf("draw_g%lld_d%lld_b%s_r%d\tus", (long long)pool->n_points, (long long)shard->n_features,
+           name, comm->size);
     for (int k = 0; k < REPEATS; k++) {
         printf("\t%.6g", us[k]);
     }

@@ -453,8 +453,7 @@ static void check_score(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_poin
         widest.low = w < widest.low ? w : widest.low;
         widest.high = w > widest.high ? w : widest.high;
     }
-    assert_all_ranks(comm,
-                     score.extremes.low == widest.low && score.extremes.high == widest.high);
+    assert_all_ranks(comm, score.extremes.low == widest.low && score.extremes.high == widest.high);
     assert_all_ranks(comm, affinity[n_points] == 1e3);
     sample_destroy(a);
     sample_destroy(b);
@@ -594,7 +593,11 @@ static void test_extreme_distances(void **state)
         cgm_kernel kernel = {
             .type = types[t], .n_features = 1, .lengthscale = 1e-150, .centre = centre};
         double coordinates[8];
-        cgm_block block = {4, 8, coordinates, 1, &segment};
+        cgm_block block = {.n_points = 4,
+                           .stride = 8,
+                           .coordinates = coordinates,
+                           .n_segments = 1,
+                           .segments = &segment};
         cgm_kernel_pack(&kernel, points, &segment, &block);
         const double one = cgm_kernel_diagonal(&kernel);
         const double expected[8] = {one, 2.0 * one, 2.0 * one, one};

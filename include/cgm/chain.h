@@ -118,8 +118,8 @@ int64_t cgm_chain_reward(const cgm_chain *chain);
 /** Local. Room for one more draw in indices and values. CGM_OK, CGM_ERR_MEMORY. */
 cgm_status cgm_chain_reserve(cgm_comm *comm, cgm_chain *chain);
 
-/** Local. The chain's part in a sweep, with no score seen yet: a point (packed, or NULL for none) is
- * to be added to the affinities of the part. */
+/** Local. The chain's part in a sweep, with no score seen yet: a point (packed, or NULL for none)
+ * is to be added to the affinities of the part. */
 cgm_score cgm_chain_score(const cgm_chain *chain, const double *point);
 
 /** Local. Sweep blocks first .. end - 1 of the part for some chains at once: add their points and

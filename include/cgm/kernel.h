@@ -12,6 +12,7 @@
 #ifndef CGM_KERNEL_H
 #define CGM_KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cgm/comm.h"
@@ -64,6 +65,7 @@ typedef struct cgm_block {
                             at a multiple of 64 bytes */
     int64_t n_segments;
     const cgm_segment *segments; /**< [n_segments] one after the other, all points */
+    bool all_near; /**< known that all its points lie near the centre (cgm_kernel_look) */
 } cgm_block;
 
 /** What is evaluated together: one segment against the points of a block from a segment on. A
@@ -106,6 +108,10 @@ double cgm_kernel_diagonal(const cgm_kernel *kernel);
  */
 void cgm_kernel_pack(const cgm_kernel *kernel, const double *points, const cgm_segment *segment,
                      cgm_block *block);
+
+/** Local. Notes whether all points of a packed block lie so near the centre that k of any two such
+ * points is far from underflow: scores take less time then. Cost O(points·n_features). */
+void cgm_kernel_look(const cgm_kernel *kernel, cgm_block *block);
 
 /** Local. Packed coordinates [n_features] of a point, given by its place in a block. */
 void cgm_kernel_point(const cgm_kernel *kernel, const cgm_block *block, int64_t place,
@@ -154,11 +160,11 @@ void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_tile *tile, double
 double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance);
 
 /**
- * For each of some chains, add one point to the affinities of a block's points and bring the extremes
- * of their scores up to date.  Local.  MATH.md §6.
- * affinity[c] += k(point, c); score w = factor·candidate_sums[c] − affinity[c]. A NaN affinity
- * marks a taken candidate: it stays NaN and has no part in the extremes. Each chain's results are
- * those it would have alone; together they cost fewer reads.
+ * For each of some chains, add one point to the affinities of a block's points and bring the
+ * extremes of their scores up to date.  Local.  MATH.md §6. affinity[c] += k(point, c); score w =
+ * factor·candidate_sums[c] − affinity[c]. A NaN affinity marks a taken candidate: it stays NaN and
+ * has no part in the extremes. Each chain's results are those it would have alone; together they
+ * cost fewer reads.
  * @param[in]     candidate_sums  [block->n_points]
  * @param[in,out] scores          [n_scores]
  */
