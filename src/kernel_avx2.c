@@ -69,19 +69,6 @@ static inline bits look_up(const uint64_t *table, bits n)
     return (bits)_mm256_blendv_pd(entry[0], entry[1], _mm256_castsi256_pd(last));
 }
 
-/* Denormal operands and results count as 0. */
-static inline unsigned int flush_denormals(void)
-{
-    const unsigned int mode = _mm_getcsr();
-    _mm_setcsr(mode | 0x8040U);
-    return mode;
-}
-
-static inline void restore_denormals(unsigned int mode)
-{
-    _mm_setcsr(mode);
-}
-
 #include "kernel_scores.h"
 
 const kernel_operations kernel_avx2 = KERNEL_OPERATIONS;

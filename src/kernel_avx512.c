@@ -51,19 +51,6 @@ static inline bits look_up(const uint64_t *table, bits n)
     return (bits)_mm512_permutex2var_epi64(low, (__m512i)n, high);
 }
 
-/* Denormal operands and results count as 0. */
-static inline unsigned int flush_denormals(void)
-{
-    const unsigned int mode = _mm_getcsr();
-    _mm_setcsr(mode | 0x8040U);
-    return mode;
-}
-
-static inline void restore_denormals(unsigned int mode)
-{
-    _mm_setcsr(mode);
-}
-
 #include "kernel_scores.h"
 
 const kernel_operations kernel_avx512 = KERNEL_OPERATIONS;

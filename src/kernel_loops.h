@@ -9,6 +9,9 @@
 #define CGM_KERNEL_LOOPS_H
 
 #include <stdbool.h>
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
 
 #include "kernel_vectors.h"
 
@@ -450,6 +453,31 @@ static void slopes(const cgm_kernel *kernel, const cgm_tile *tile, double *colum
         slope_sums[j] *= 2.0 * LN_2;
     }
 }
+
+#ifdef __SSE__
+/* Denormal operands and results count as 0. */
+static unsigned int flush_denormals(void)
+{
+    const unsigned int mode = _mm_getcsr();
+    _mm_setcsr(mode | 0x8040U);
+    return mode;
+}
+
+static void restore_denormals(unsigned int mode)
+{
+    _mm_setcsr(mode);
+}
+#else
+static unsigned int flush_denormals(void)
+{
+    return 0;
+}
+
+static void restore_denormals(unsigned int mode)
+{
+    (void)mode;
+}
+#endif
 
 static void ladder(const cgm_kernel *kernel, const cgm_tile *tile, int n_rungs, double *column_sums)
 {

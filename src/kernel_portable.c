@@ -55,17 +55,6 @@ static inline bits look_up(const uint64_t *table, bits n)
     return (bits){table[n[0] % 16], table[n[1] % 16]};
 }
 
-/* Portable code has no say in this. */
-static inline unsigned int flush_denormals(void)
-{
-    return 0;
-}
-
-static inline void restore_denormals(unsigned int mode)
-{
-    (void)mode;
-}
-
 #include "kernel_scores.h"
 
 const kernel_operations kernel_portable = KERNEL_OPERATIONS;

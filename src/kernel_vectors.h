@@ -10,8 +10,6 @@
  *     load_first(from, count, rest)  the first count < LANES lanes from memory, rest in the others
  *     store_first(to, count, v)      the first count < LANES lanes alone
  *     look_up(table, n)              table[n mod 16] in each lane
- *     flush_denormals()              lets them count as 0 where that can be had; returns the mode
- *     restore_denormals(mode)        ends that
  *
  * and the shape of register tiles: ROWS (ROWS_OF_TWO with two features) times VECTORS of columns;
  * then it includes kernel_scores.h. */

@@ -77,9 +77,7 @@ int64_t cgm_team_count(const cgm_team *team)
     return count;
 }
 
-/* What the scores of these blocks reach to is added to the chains' extremes by one thread at a
- * time.
- */
+/* One thread at a time adds what these blocks' scores reach to to the chains' extremes. */
 static void sweep_blocks(cgm_team *team, int64_t first, int64_t end)
 {
     cgm_score scores[CGM_TEAM_CHAINS];

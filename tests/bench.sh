@@ -140,8 +140,8 @@ measure_draws()
 print_draws()
 {
     echo
-    echo 'draws of a reward: microseconds each, for one beta or for all of them in one run, and what a'
-    echo 'draw streams: of a candidate d + 1 numbers, shared by the betas, and twice its affinity'
+    echo 'draws of a reward: microseconds each, for one beta or for all of them in one run,'
+    echo 'and what a draw streams: d + 1 numbers a candidate, which betas share, and twice a sum'
     printf '%-42s %10s %20s %8s\n' 'candidates, features, beta, ranks' us spread GB/s
     summary '^draw_' | awk -F '\t' '{
         split($1, part, "_")

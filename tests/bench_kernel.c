@@ -1,7 +1,6 @@
 /* Kernel evaluations a second of one core, sustained over all pairs of a set of points, packing
- * included, beside the peak of its multiply-adds and a plain loop; what part of the limit (peak /
- * (d
- * + 6)) that is. Started by tests/bench.sh, which explains what it prints:
+ * included, beside the peak of its multiply-adds and a plain loop, and what part that is of the
+ * limit, peak / (d + 6). Started by tests/bench.sh, which explains what it prints:
  *
  *     bench_kernel SECONDS    each line is a name, a unit and REPEATS values
  *     bench_kernel name       of the instruction set alone */

@@ -4,82 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgm/kernel.h"
-#include "cgm/rng.h"
 #include "cgm/tolerance.h"
-#include "harness.h"
+#include "samples.h"
 
-enum { LARGEST_FEATURES = 300, FEW_RUNGS = 3 };
-
-static const cgm_kernel_type types[] = {CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ};
-
-static double uniform_number(uint64_t stream, uint64_t k)
-{
-    const cgm_rng rng = {7, stream, CGM_RNG_SIMULATE};
-    uint64_t words[4];
-    cgm_rng_words(&rng, k, 0, 0, words);
-    return cgm_rng_uniform(words[0]);
-}
-
-/* ---- blocks ---- */
-
-/* A block of points, cut into segments of up to segment_points, and those points. */
-typedef struct sample {
-    cgm_block block;
-    cgm_segment segments[CGM_BLOCK_POINTS];
-    double *points;
-} sample;
-
-static void pack(const cgm_kernel *kernel, sample *s)
-{
-    for (int64_t k = 0; k < s->block.n_segments; k++) {
-        const cgm_segment *segment = &s->segments[k];
-        cgm_kernel_pack(kernel, s->points + segment->begin * kernel->n_features, segment,
-                        &s->block);
-    }
-}
-
-static sample *sample_create(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_points,
-                             int64_t segment_points, uint64_t stream)
-{
-    const int64_t d = kernel->n_features;
-    sample *s = cgm_alloc(comm, 1, sizeof *s);
-    assert_all_ranks(comm, s != NULL);
-    s->block.n_points = n_points;
-    s->block.stride = (n_points + CGM_LANES - 1) / CGM_LANES * CGM_LANES;
-    s->block.segments = s->segments;
-    s->block.coordinates = cgm_alloc(comm, s->block.stride * d, sizeof(double));
-    s->points = cgm_alloc(comm, n_points * d, sizeof(double));
-    assert_all_ranks(comm, s->block.coordinates != NULL && s->points != NULL);
-    for (int64_t first = 0; first < n_points; first += segment_points) {
-        const int64_t left = n_points - first;
-        s->segments[s->block.n_segments++] = (cgm_segment){
-            .n_points = left < segment_points ? left : segment_points, .begin = first};
-    }
-    for (int64_t k = 0; k < n_points * d; k++) {
-        s->points[k] = uniform_number(stream, (uint64_t)k);
-    }
-    pack(kernel, s);
-    return s;
-}
-
-static void sample_destroy(sample *s)
-{
-    free(s->block.coordinates);
-    free(s->points);
-    free(s);
-}
-
-/* A lengthscale at which kernel values are neither all alike nor all 0. */
-static cgm_kernel make_kernel(cgm_kernel_type type, int64_t n_features, cgm_instruction_set set)
-{
-    static double centre[LARGEST_FEATURES]; /* of zeros */
-    return (cgm_kernel){.type = type,
-                        .n_features = n_features,
-                        .lengthscale = 0.22 * sqrt((double)n_features),
-                        .centre = centre,
-                        .instruction_set = set};
-}
+enum { FEW_RUNGS = 3 };
 
 static long double exact_kernel(const cgm_kernel *kernel, const double *x, const double *y,
                                 long double *slope)
@@ -197,7 +125,7 @@ static void check_blocks(cgm_comm *comm, const cgm_kernel *kernel, sample *a, sa
 static void check_shape(cgm_comm *comm, cgm_kernel_type type, int64_t n_features, int64_t n_a,
                         int64_t n_b, int64_t segment_points)
 {
-    cgm_kernel kernel = make_kernel(type, n_features, CGM_PORTABLE);
+    cgm_kernel kernel = sample_kernel(type, n_features, CGM_PORTABLE);
     sample *a = sample_create(comm, &kernel, n_a, segment_points, 2);
     sample *b = sample_create(comm, &kernel, n_b, segment_points, 3);
     for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
@@ -217,11 +145,11 @@ static void test_tiles_of_all_shapes(void **state)
     for (size_t t = 0; t < 3; t++) {
         for (size_t f = 0; f < 4; f++) {
             for (size_t k = 0; k < 6; k++) {
-                check_shape(*state, types[t], features[f], points[k], points[5 - k], 13);
+                check_shape(*state, sample_types[t], features[f], points[k], points[5 - k], 13);
             }
         }
-        check_shape(*state, types[t], 2, 69, CGM_BLOCK_POINTS, CGM_BLOCK_POINTS);
-        check_shape(*state, types[t], 2, CGM_BLOCK_POINTS, 40, CGM_BLOCK_POINTS);
+        check_shape(*state, sample_types[t], 2, 69, CGM_BLOCK_POINTS, CGM_BLOCK_POINTS);
+        check_shape(*state, sample_types[t], 2, CGM_BLOCK_POINTS, 40, CGM_BLOCK_POINTS);
     }
 }
 
@@ -229,15 +157,15 @@ static void test_many_features(void **state)
 {
     check_shape(*state, CGM_KERNEL_SE, 128, 70, 57, 66);
     check_shape(*state, CGM_KERNEL_SE, 129, 9, 41, 9);
-    check_shape(*state, CGM_KERNEL_SE, LARGEST_FEATURES, 70, 57, 66);
-    check_shape(*state, CGM_KERNEL_RQ, LARGEST_FEATURES, 9, 41, 9);
+    check_shape(*state, CGM_KERNEL_SE, SAMPLE_FEATURES, 70, 57, 66);
+    check_shape(*state, CGM_KERNEL_RQ, SAMPLE_FEATURES, 9, 41, 9);
 }
 
 /* Squaring doubles the relative error of the first exponential from rung to rung. */
 static void test_long_ladder(void **state)
 {
     cgm_comm *comm = *state;
-    cgm_kernel kernel = make_kernel(CGM_KERNEL_SE, 3, CGM_PORTABLE);
+    cgm_kernel kernel = sample_kernel(CGM_KERNEL_SE, 3, CGM_PORTABLE);
     kernel.lengthscale = 4.0;
     sample *s = sample_create(comm, &kernel, 100, 100, 2);
     const cgm_tile tile = {&s->block, s->segments, &s->block, 0};
@@ -266,7 +194,7 @@ static void check_distances(cgm_comm *comm, const cgm_kernel *kernel, const samp
     double most[CGM_BLOCK_POINTS];
     double expected_least[CGM_BLOCK_POINTS];
     double expected_most[CGM_BLOCK_POINTS];
-    double x[LARGEST_FEATURES], y[LARGEST_FEATURES];
+    double x[SAMPLE_FEATURES], y[SAMPLE_FEATURES];
     for (int64_t j = 0; j < b->block.n_points; j++) {
         expected_least[j] = INFINITY;
         expected_most[j] = -INFINITY;
@@ -293,7 +221,7 @@ static void test_distances(void **state)
     cgm_comm *comm = *state;
     const int64_t features[] = {1, 3, 130};
     for (int f = 0; f < 3; f++) {
-        cgm_kernel kernel = make_kernel(CGM_KERNEL_SE, features[f], CGM_PORTABLE);
+        cgm_kernel kernel = sample_kernel(CGM_KERNEL_SE, features[f], CGM_PORTABLE);
         sample *a = sample_create(comm, &kernel, 75, 50, 2);
         sample *b = sample_create(comm, &kernel, 61, 61, 3);
         sample *one = sample_create(comm, &kernel, 1, 1, 4);
@@ -350,8 +278,8 @@ static void check_independence(cgm_comm *comm, const cgm_kernel *kernel, int64_t
     sample *e = sample_create(comm, kernel, N_COLUMNS + 2 * column_shift, 1, 5);
     memcpy(c->points + row_shift * d, a->points, (size_t)(N_ROWS * d) * sizeof(double));
     memcpy(e->points + column_shift * d, b->points, (size_t)(N_COLUMNS * d) * sizeof(double));
-    pack(kernel, c);
-    pack(kernel, e);
+    sample_pack(kernel, c);
+    sample_pack(kernel, e);
     const cgm_segment moved = {.n_points = N_ROWS, .begin = row_shift};
     const cgm_tile first = {&a->block, a->segments, &b->block, 0};
     const cgm_tile second = {&c->block, &moved, &e->block, 0};
@@ -373,7 +301,7 @@ static void test_columns_depend_on_rows_and_point_alone(void **state)
     const int64_t shifts[] = {1, 3, 8, 37};
     for (int t = 0; t < 3; t++) {
         for (int f = 0; f < 4; f++) {
-            cgm_kernel kernel = make_kernel(types[t], features[f], CGM_PORTABLE);
+            cgm_kernel kernel = sample_kernel(sample_types[t], features[f], CGM_PORTABLE);
             for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
                 for (int k = 0; k < 4; k++) {
                     check_independence(*state, &kernel, shifts[k], shifts[3 - k]);
@@ -387,7 +315,7 @@ static void check_sets(cgm_comm *comm, cgm_kernel_type type, int64_t n_features)
 {
     enum { N_ROWS = 300, N_COLUMNS = 301 };
     static double results[CGM_INSTRUCTION_SETS][RESULTS + 2][CGM_BLOCK_POINTS];
-    cgm_kernel kernel = make_kernel(type, n_features, CGM_PORTABLE);
+    cgm_kernel kernel = sample_kernel(type, n_features, CGM_PORTABLE);
     sample *a = sample_create(comm, &kernel, N_ROWS, N_ROWS, 2);
     sample *b = sample_create(comm, &kernel, N_COLUMNS, N_COLUMNS, 3);
     const cgm_tile tile = {&a->block, a->segments, &b->block, 0};
@@ -413,139 +341,10 @@ static void check_sets(cgm_comm *comm, cgm_kernel_type type, int64_t n_features)
 static void test_instruction_sets_agree(void **state)
 {
     for (int t = 0; t < 3; t++) {
-        check_sets(*state, types[t], 1);
-        check_sets(*state, types[t], 5);
-        check_sets(*state, types[t], 200);
+        check_sets(*state, sample_types[t], 1);
+        check_sets(*state, sample_types[t], 5);
+        check_sets(*state, sample_types[t], 200);
     }
-}
-
-/* ---- scores ---- */
-
-/* Every third candidate is taken. The last one has no neighbour in memory that may change. */
-static void check_score(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_points, bool adds)
-{
-    const double factor = 0.37;
-    sample *a = sample_create(comm, kernel, 9, 9, 2);
-    sample *b = sample_create(comm, kernel, n_points, n_points, 3);
-    double point[LARGEST_FEATURES];
-    double row[CGM_BLOCK_POINTS];
-    double sums[CGM_BLOCK_POINTS + 1];
-    double affinity[CGM_BLOCK_POINTS + 1];
-    double expected[CGM_BLOCK_POINTS];
-    cgm_extremes widest = {-0.01, 0.01};
-    cgm_kernel_point(kernel, &a->block, 5, point);
-    const cgm_segment sixth = {.n_points = 1, .begin = 5};
-    const cgm_tile tile = {&a->block, &sixth, &b->block, 0};
-    cgm_kernel_columns(kernel, &tile, row);
-    for (int64_t c = 0; c <= n_points; c++) {
-        sums[c] = 100.0 * uniform_number(6, (uint64_t)c);
-        affinity[c] = c % 3 == 1 ? NAN : 10.0 * uniform_number(7, (uint64_t)c);
-    }
-    affinity[n_points] = 1e3; /* as a score it would be the least by far */
-    for (int64_t c = 0; c < n_points; c++) {
-        expected[c] = affinity[c] + (adds ? row[c] : 0.0);
-    }
-    cgm_score score = {adds ? point : NULL, factor, affinity, {-0.01, 0.01}};
-    cgm_kernel_score(kernel, &b->block, sums, 1, &score);
-    assert_close_array(comm, affinity, expected, n_points, adds ? CGM_TEST_EVALUATION : 0.0, 0.0);
-    for (int64_t c = 0; c < n_points; c++) {
-        const double w = factor * sums[c] - affinity[c];
-        widest.low = w < widest.low ? w : widest.low;
-        widest.high = w > widest.high ? w : widest.high;
-    }
-    assert_all_ranks(comm, score.extremes.low == widest.low && score.extremes.high == widest.high);
-    assert_all_ranks(comm, affinity[n_points] == 1e3);
-    sample_destroy(a);
-    sample_destroy(b);
-}
-
-static void test_scores(void **state)
-{
-    const int64_t points[] = {1, 2, 3, 4, 5, 7, 8, 9, 31, 33, 70, CGM_BLOCK_POINTS};
-    const int64_t features[] = {1, 2, 8, 150};
-    for (int t = 0; t < 3; t++) {
-        for (int f = 0; f < 4; f++) {
-            cgm_kernel kernel = make_kernel(types[t], features[f], CGM_PORTABLE);
-            for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
-                for (int k = 0; k < 12; k++) {
-                    check_score(*state, &kernel, points[k], true);
-                    check_score(*state, &kernel, points[k], false);
-                }
-            }
-        }
-    }
-}
-
-/* Chains that are scored together get what each gets alone, whether they add a point or not. */
-static void check_scores_together(cgm_comm *comm, const cgm_kernel *kernel, int64_t n_scores)
-{
-    enum { CHAINS = 7, POINTS = 70 };
-    sample *a = sample_create(comm, kernel, CHAINS, CHAINS, 2);
-    sample *b = sample_create(comm, kernel, POINTS, POINTS, 3);
-    double points[CHAINS][LARGEST_FEATURES];
-    double sums[POINTS];
-    double affinity[CHAINS][POINTS], alone[CHAINS][POINTS];
-    cgm_score scores[CHAINS];
-    bool same = true;
-    for (int64_t c = 0; c < POINTS; c++) {
-        sums[c] = 100.0 * uniform_number(6, (uint64_t)c);
-        for (int64_t k = 0; k < n_scores; k++) {
-            affinity[k][c] = c % 5 == k % 5 ? NAN : uniform_number(7, (uint64_t)(k * POINTS + c));
-        }
-    }
-    memcpy(alone, affinity, sizeof alone);
-    for (int64_t k = 0; k < n_scores; k++) {
-        cgm_kernel_point(kernel, &a->block, k, points[k]);
-        scores[k] = (cgm_score){k == 2 ? NULL : points[k], 0.1 * (double)k, affinity[k], {1, -1}};
-    }
-    cgm_kernel_score(kernel, &b->block, sums, n_scores, scores);
-    for (int64_t k = 0; k < n_scores; k++) {
-        cgm_score one = {scores[k].point, scores[k].factor, alone[k], {1, -1}};
-        cgm_kernel_score(kernel, &b->block, sums, 1, &one);
-        same = same && one.extremes.low == scores[k].extremes.low &&
-               one.extremes.high == scores[k].extremes.high;
-        same = same && memcmp(alone[k], affinity[k], sizeof alone[k]) == 0;
-    }
-    assert_all_ranks(comm, same);
-    sample_destroy(a);
-    sample_destroy(b);
-}
-
-static void test_scores_together(void **state)
-{
-    for (int t = 0; t < 3; t++) {
-        cgm_kernel kernel = make_kernel(types[t], 3, CGM_PORTABLE);
-        for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
-            for (int64_t n_scores = 1; n_scores <= 7; n_scores++) {
-                check_scores_together(*state, &kernel, n_scores);
-            }
-        }
-    }
-}
-
-/* Scores of taken candidates alone leave the extremes as they were. */
-static void test_scores_of_none(void **state)
-{
-    cgm_comm *comm = *state;
-    cgm_kernel kernel = make_kernel(CGM_KERNEL_SE, 2, CGM_PORTABLE);
-    sample *s = sample_create(comm, &kernel, 13, 13, 2);
-    const double sums[13] = {1.0};
-    const double point[2] = {0.0, 0.0};
-    for (; kernel.instruction_set <= cgm_instruction_set_best(); kernel.instruction_set++) {
-        double affinity[13];
-        bool taken = true;
-        for (int c = 0; c < 13; c++) {
-            affinity[c] = NAN;
-        }
-        cgm_score score = {point, 1.0, affinity, {INFINITY, -INFINITY}};
-        cgm_kernel_score(&kernel, &s->block, sums, 1, &score);
-        for (int c = 0; c < 13; c++) {
-            taken = taken && isnan(affinity[c]);
-        }
-        assert_all_ranks(comm, taken);
-        assert_all_ranks(comm, score.extremes.low == INFINITY && score.extremes.high == -INFINITY);
-    }
-    sample_destroy(s);
 }
 
 /* ---- packing ---- */
@@ -566,13 +365,13 @@ static void test_far_from_the_origin(void **state)
             s->points[k] = nearbyint(s->points[k] * 0x1p20) * 0x1p-20; /* shifts are exact */
         }
         kernel.centre = near_centre;
-        pack(&kernel, s);
+        sample_pack(&kernel, s);
         cgm_kernel_columns(&kernel, &tile, near);
         for (int k = 0; k < 200; k++) {
             s->points[k] += shift;
         }
         kernel.centre = far_centre;
-        pack(&kernel, s);
+        sample_pack(&kernel, s);
         cgm_kernel_columns(&kernel, &tile, far);
         assert_all_ranks(comm, memcmp(near, far, 100 * sizeof near[0]) == 0);
         for (int k = 0; k < 200; k++) {
@@ -591,7 +390,7 @@ static void test_extreme_distances(void **state)
     const cgm_segment segment = {.n_points = 4};
     for (int t = 0; t < 3; t++) {
         cgm_kernel kernel = {
-            .type = types[t], .n_features = 1, .lengthscale = 1e-150, .centre = centre};
+            .type = sample_types[t], .n_features = 1, .lengthscale = 1e-150, .centre = centre};
         double coordinates[8];
         cgm_block block = {.n_points = 4,
                            .stride = 8,
@@ -626,7 +425,7 @@ static void test_lengthscale_a_feature(void **state)
     for (int k = 0; k < 300; k++) {
         s->points[k] /= lengthscales[k % 3];
     }
-    pack(&one, s);
+    sample_pack(&one, s);
     cgm_kernel_columns(&one, &tile, sums[1]);
     assert_close_array(comm, sums[0], sums[1], 100, CGM_TEST_PRESCALED, 0.0);
     sample_destroy(s);
@@ -641,9 +440,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_distances),
         cmocka_unit_test(test_columns_depend_on_rows_and_point_alone),
         cmocka_unit_test(test_instruction_sets_agree),
-        cmocka_unit_test(test_scores),
-        cmocka_unit_test(test_scores_together),
-        cmocka_unit_test(test_scores_of_none),
         cmocka_unit_test(test_far_from_the_origin),
         cmocka_unit_test(test_extreme_distances),
         cmocka_unit_test(test_lengthscale_a_feature),

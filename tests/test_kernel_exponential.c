@@ -5,24 +5,12 @@
 #include <string.h>
 
 #include "../src/kernel_operations.h"
-#include "cgm/kernel.h"
-#include "cgm/rng.h"
 #include "cgm/tolerance.h"
-#include "harness.h"
+#include "samples.h"
 
 enum { SAMPLES = 200000 };
 /* From here on the kernel counts as 0. */
 #define FAR 1000.0
-
-static const cgm_kernel_type types[] = {CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ};
-
-static double uniform_number(uint64_t stream, uint64_t k)
-{
-    const cgm_rng rng = {7, stream, CGM_RNG_SIMULATE};
-    uint64_t words[4];
-    cgm_rng_words(&rng, k, 0, 0, words);
-    return cgm_rng_uniform(words[0]);
-}
 
 static void test_names(void **state)
 {
@@ -44,7 +32,7 @@ static void test_exponential_over_its_range(void **state)
     assert_all_ranks(comm, z != NULL && result != NULL && first != NULL);
     for (uint64_t k = 0; k < SAMPLES; k++) {
         /* Exponents from denormal to the last that counts, dense in the logarithm. */
-        z[k] = exp(-740.0 + 746.5 * uniform_number(1, k));
+        z[k] = exp(-740.0 + 746.5 * sample_number(1, k));
     }
     cgm_kernel_exponential(z, first, SAMPLES);
     bool close = true;
@@ -94,11 +82,11 @@ static void test_evaluation_over_its_range(void **state)
         bool dense_close = true;
         long double sum = 0.0L;
         for (uint64_t k = 0; k < SAMPLES; k++) {
-            const double q = exp(-740.0 + 746.95 * uniform_number(1, k));
+            const double q = exp(-740.0 + 746.95 * sample_number(1, k));
             const long double exact = exp2l(-(long double)q);
             const long double error = ((long double)cgm_kernel_at(&kernel, q) - exact) / exact;
             close = close && (q < FAR ? fabsl(error) <= CGM_TEST_EVALUATION : error == -1.0L);
-            const double uniform = 10.0 * uniform_number(2, k);
+            const double uniform = 10.0 * sample_number(2, k);
             const long double value = exp2l(-(long double)uniform);
             const long double deviation =
                 ((long double)cgm_kernel_at(&kernel, uniform) - value) / value;
@@ -117,7 +105,8 @@ static void test_evaluation_at_its_ends(void **state)
     const double far[] = {FAR, 1021.0, 1023.0, 1024.0, 1e6, 1e17, 1e300, INFINITY, NAN};
     for (cgm_instruction_set set = CGM_PORTABLE; set <= cgm_instruction_set_best(); set++) {
         for (int t = 0; t < 3; t++) {
-            const cgm_kernel kernel = {.type = types[t], .n_features = 1, .instruction_set = set};
+            const cgm_kernel kernel = {
+                .type = sample_types[t], .n_features = 1, .instruction_set = set};
             const double one = cgm_kernel_diagonal(&kernel);
             assert_all_ranks(comm, cgm_kernel_at(&kernel, 0.0) == one);
             assert_all_ranks(comm, cgm_kernel_at(&kernel, 5e-324) == one);
@@ -132,7 +121,7 @@ static void test_evaluation_at_its_ends(void **state)
         assert_all_ranks(comm, zero);
         bool last = true; /* before the end */
         for (uint64_t k = 0; k < 1000; k++) {
-            const double q = FAR - 1.0 + uniform_number(3, k);
+            const double q = FAR - 1.0 + sample_number(3, k);
             last = last && fabs(cgm_kernel_at(&se, q) / exp2(-q) - 1.0) <= CGM_TEST_EVALUATION;
         }
         assert_all_ranks(comm, last);
