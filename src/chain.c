@@ -62,7 +62,7 @@ typedef struct packed_rows {
 static void add_rows(const cgm_sampling_pool *pool, const packed_rows *rows, int64_t b,
                      double *affinity)
 {
-    double column_sums[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double column_sums[CGM_BLOCK_POINTS];
     const cgm_block *block = &pool->blocks[b];
     const cgm_tile tile = {&rows->block, &rows->segment, block, 0};
     double *own = affinity + (b * CGM_BLOCK_POINTS - pool->first);

@@ -86,8 +86,8 @@ static void add_candidate_sums(const growing_sums *sums, const cgm_segment *segm
 static void add_pool_pair(const growing_sums *sums, const cgm_tile *tile,
                           const cgm_meeting *meeting)
 {
-    double row_sums[CGM_BLOCK_POINTS];
-    double column_sums[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double row_sums[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double column_sums[CGM_BLOCK_POINTS];
     cgm_kernel_rows_and_columns(sums->kernel, tile->rows, tile->columns, row_sums, column_sums);
     const double total = cgm_kernel_segment_sum(tile->columns->segments, column_sums);
     add_term(sums, &sums->party_candidate_sums[sums->shard->n_parties], 2.0 * total);
@@ -104,7 +104,7 @@ static void add_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeti
         add_pool_pair(sums, tile, meeting);
         return;
     }
-    double column_sums[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double column_sums[CGM_BLOCK_POINTS];
     cgm_kernel_columns(sums->kernel, tile, column_sums);
     for (int64_t k = tile->first_segment; k < tile->columns->n_segments; k++) {
         const cgm_segment *segment = &tile->columns->segments[k];

@@ -54,8 +54,8 @@ static void add_slope_tile(void *state, const cgm_tile *tile, const cgm_meeting 
 {
     (void)meeting;
     own_sums *sums = state;
-    double columns[CGM_BLOCK_POINTS];
-    double slopes[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double columns[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double slopes[CGM_BLOCK_POINTS];
     cgm_kernel_slopes(sums->kernel, tile, columns, slopes);
     add_series(sums, tile, 0, columns);
     add_series(sums, tile, 1, slopes);
@@ -65,7 +65,7 @@ static void add_ladder_tile(void *state, const cgm_tile *tile, const cgm_meeting
 {
     (void)meeting;
     own_sums *sums = state;
-    double columns[CGM_LADDER_RUNGS * CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double columns[CGM_LADDER_RUNGS * CGM_BLOCK_POINTS];
     cgm_kernel_ladder(sums->kernel, tile, sums->n_series, columns);
     for (int s = 0; s < sums->n_series; s++) {
         add_series(sums, tile, s, columns + (int64_t)s * CGM_BLOCK_POINTS);

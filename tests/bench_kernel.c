@@ -85,8 +85,8 @@ static void bench_destroy(bench *at)
  * returns evaluations. */
 static double pass(bench *at, bool both)
 {
-    double columns[CGM_BLOCK_POINTS];
-    double rows[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double columns[CGM_BLOCK_POINTS];
+    _Alignas(CGM_ALIGNMENT) double rows[CGM_BLOCK_POINTS];
     double done = 0.0;
     for (int64_t b = 0; b < at->n_blocks; b++) {
         cgm_kernel_pack(&at->kernel, at->points + b * CGM_BLOCK_POINTS * at->n_features,
