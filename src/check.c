@@ -13,7 +13,7 @@
 
 /* Passes over the points that the choice of the lengthscale takes (MATH.md §3: 4 to 7 were seen),
  * and those of them that go down the ladder. */
-enum { PASSES_LEAST = 5, PASSES_MOST = 9, LADDERS_LEAST = 1, LADDERS_MOST = 3 };
+enum { PASSES_LEAST = 4, PASSES_MOST = 9, LADDERS_LEAST = 1, LADDERS_MOST = 3 };
 /* Draws of a party at one β as a share of the pool: a guess at the least; the most is the pool. */
 #define DRAWS_LEAST 0.01
 /* A draw also updates scores and may try many proposals: so many times its kernel evaluations. */
@@ -138,8 +138,7 @@ static cgm_status count(cgm_comm *comm, const forecast *of, int64_t passes, int6
         .first_candidate = of->first_candidate,
         .sliced = of->sliced,
         .has_candidate_labels = of->pool.has_labels,
-        .search = {passes, CGM_LADDER_RUNGS * ladders + 2 * (passes - ladders),
-                   passes - ladders - 2},
+        .search = {passes, CGM_LADDER_RUNGS * ladders + 2 * (passes - ladders), passes - ladders},
         .draws = of->draws,
     };
     return cgm_cost_count(comm, &run, cost);

@@ -496,6 +496,5 @@ cgm_cost_search cgm_cost_search_of(int64_t passes, double lengthscale, double de
         series += rungs - first < CGM_LADDER_RUNGS ? rungs - first : CGM_LADDER_RUNGS;
     }
     const int64_t slopes = passes - ladders;
-    const int64_t trials = always_valid ? 0 : slopes - 2;
-    return (cgm_cost_search){passes, series + 2 * slopes, trials > 0 ? trials : 0};
+    return (cgm_cost_search){passes, series + 2 * slopes, slopes};
 }

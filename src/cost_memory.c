@@ -100,7 +100,7 @@ static double lengthscale_bytes(const cgm_cost_model *of, int rank)
     const double n = (double)of->shard->n_parties;
     return ring_bytes(of, rank) +
            CGM_LADDER_RUNGS * n * (2.0 * sizeof(cgm_accumulator) + sizeof(double)) +
-           4.0 * n * sizeof(double);
+           8.0 * n * sizeof(double);
 }
 
 /* S as accumulators, then as doubles both where rows grew and where they are held: of these the

@@ -15,6 +15,8 @@ const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule)
 
 /* Doublings of the top rung before the search gives up, and evaluations inside the bracket. */
 enum { TOP_DOUBLINGS = 10, BRACKET_EVALUATIONS = 60 };
+/* Rungs of the pass before that are kept beside those of the last one, and rungs of a cubic. */
+enum { RUNGS_KEPT = 2, CUBIC_RUNGS = 4 };
 /* Halvings that leave a root of a cubic in [0, 1] known to the last digit. */
 enum { CROSSING_HALVINGS = 53 };
 
@@ -136,6 +138,8 @@ static double smallest(const double *values, int64_t count)
 static cgm_status evaluate_end(lengthscale_search *search, double lengthscale, bracket_end *end,
                                bool *valid)
 {
+    /* Ranks whose mathematical libraries differ in the last digit must not walk apart. */
+    cgm_comm_broadcast(search->comm, &lengthscale, sizeof lengthscale, 0);
     search->kernel.lengthscale = lengthscale;
     end->lengthscale = lengthscale;
     cgm_status status = run_pass(search, 2, false, end->values);
@@ -148,31 +152,90 @@ static double rung_of(double top, int64_t rung)
     return ldexp(rung % 2 == 0 ? top : top * M_SQRT1_2, -(int)(rung / 2));
 }
 
+/* The rungs of the last pass down the ladder and up to RUNGS_KEPT before them. */
+typedef struct ladder {
+    double top;
+    double floor;
+    int64_t first; /* rung of the first row of values */
+    int64_t n_rungs;
+    double *values; /* [RUNGS_KEPT + CGM_LADDER_RUNGS][n_parties] v({i}) */
+} ladder;
+
 /* Walk down from rung first until one violates the condition or the floor is passed.
  * violating: that rung, or the first one below the floor when all above are valid. */
-static cgm_status walk_down(lengthscale_search *search, double top, double floor, int64_t first,
+static cgm_status walk_down(lengthscale_search *search, ladder *rungs, int64_t first,
                             int64_t *violating)
 {
     const int64_t n = search->shard->n_parties;
-    double *values = cgm_alloc(search->comm, CGM_LADDER_RUNGS * n, sizeof(double));
-    cgm_status status = cgm_agree(search->comm, values == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    cgm_status status = CGM_OK;
     int64_t rung = first;
     bool found = false;
-    while (status == CGM_OK && !found && rung_of(top, rung) > floor) {
-        int n_rungs = 1;
-        while (n_rungs < CGM_LADDER_RUNGS && rung_of(top, rung + n_rungs) > floor) {
-            n_rungs++;
+    rungs->n_rungs = 0;
+    while (status == CGM_OK && !found && rung_of(rungs->top, rung) > rungs->floor) {
+        const int64_t kept = rungs->n_rungs < RUNGS_KEPT ? rungs->n_rungs : RUNGS_KEPT;
+        for (int64_t k = 0; k < kept * n; k++) {
+            rungs->values[k] = rungs->values[(rungs->n_rungs - kept) * n + k];
         }
-        search->kernel.lengthscale = rung_of(top, rung);
-        status = run_pass(search, n_rungs, true, values);
-        for (int r = 0; r < n_rungs && status == CGM_OK && !found; r++) {
+        int n_new = 1;
+        while (n_new < CGM_LADDER_RUNGS && rung_of(rungs->top, rung + n_new) > rungs->floor) {
+            n_new++;
+        }
+        double *values = rungs->values + kept * n;
+        rungs->first = rung - kept;
+        rungs->n_rungs = kept + n_new;
+        search->kernel.lengthscale = rung_of(rungs->top, rung);
+        status = run_pass(search, n_new, true, values);
+        for (int r = 0; r < n_new && status == CGM_OK && !found; r++) {
             found = smallest(values + r * n, n) < 0.0;
             rung += !found;
         }
     }
     *violating = rung;
-    free(values);
     return status;
+}
+
+/* An end of the bracket as the ladder has it: the slope is that of the cubic through four rungs
+ * from rung base on. */
+static void end_from_ladder(const ladder *rungs, int64_t n, int64_t base, int64_t rung,
+                            bracket_end *end)
+{
+    static const double weights[CUBIC_RUNGS][CUBIC_RUNGS] = {
+        {-11.0, 18.0, -9.0, 2.0},
+        {-2.0, -3.0, 6.0, -1.0},
+        {1.0, -6.0, 3.0, 2.0},
+        {-2.0, 9.0, -18.0, 11.0},
+    };
+    const double *values = rungs->values + (base - rungs->first) * n;
+    const double *weight = weights[rung - base];
+    const double step = -0.5 * M_LN2; /* of log ℓ, a rung */
+    end->lengthscale = rung_of(rungs->top, rung);
+    for (int64_t i = 0; i < n; i++) {
+        double slope = 0.0;
+        for (int64_t r = 0; r < CUBIC_RUNGS; r++) {
+            slope += weight[r] * values[r * n + i];
+        }
+        end->values[i] = values[(rung - base) * n + i];
+        end->values[n + i] = slope / (6.0 * step);
+    }
+}
+
+/* The bracket from the ladder's own values, which saves both evaluations that would confirm it:
+ * where the rung that violates and the one above it are further from zero than the squarings'
+ * error can reach. */
+static bool take_ladder(const ladder *rungs, int64_t n, int64_t violating, bracket_end *low,
+                        bracket_end *high)
+{
+    int64_t base = violating - CUBIC_RUNGS / 2;
+    base = base > rungs->first ? base : rungs->first;
+    const int64_t last_base = rungs->first + rungs->n_rungs - CUBIC_RUNGS;
+    base = base < last_base ? base : last_base;
+    if (base < rungs->first || violating - 1 < base || violating >= base + CUBIC_RUNGS) {
+        return false;
+    }
+    end_from_ladder(rungs, n, base, violating, low);
+    end_from_ladder(rungs, n, base, violating - 1, high);
+    return smallest(low->values, n) < -CGM_LADDER_MARGIN &&
+           smallest(high->values, n) > CGM_LADDER_MARGIN;
 }
 
 /* Where party i's value crosses zero, in log ℓ: the root of the cubic that has its values and
@@ -231,11 +294,8 @@ static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, br
         /* A step that does not halve the bracket in three goes is helped by bisection. */
         bool bisect = k % 3 == 2 && width > 0.5 * width_before;
         width_before = k % 3 == 2 ? width : width_before;
-        double next = next_lengthscale(low, high, n, bisect);
-        /* Ranks whose mathematical libraries differ in the last digit must not walk apart. */
-        cgm_comm_broadcast(search->comm, &next, sizeof next, 0);
         bool valid;
-        status = evaluate_end(search, next, &middle, &valid);
+        status = evaluate_end(search, next_lengthscale(low, high, n, bisect), &middle, &valid);
         bracket_end *replaced = valid ? high : low;
         bracket_end swap = *replaced;
         *replaced = middle;
@@ -245,13 +305,11 @@ static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, br
     return status;
 }
 
-/* From the top down to a bracket whose ends are confirmed by normal evaluation. */
-static cgm_status find_bracket(lengthscale_search *search, double deviation, bracket_end *low,
+/* From the top down to a bracket: ends far from zero on the ladder, else confirmed by normal
+ * evaluation. */
+static cgm_status find_bracket(lengthscale_search *search, ladder *rungs, bracket_end *low,
                                bracket_end *high, bool *always_valid)
 {
-    const double d = (double)search->shard->n_features;
-    const double floor = fmin(0.01, 1e-3 * deviation);
-    double top = 16.0 * deviation * sqrt(d);
     int doublings = 0;
     int64_t rung = 0;
     bool low_valid = true;
@@ -259,9 +317,12 @@ static cgm_status find_bracket(lengthscale_search *search, double deviation, bra
     *always_valid = false;
     while (low_valid || !high_valid) {
         if (low_valid) {
-            cgm_status status = walk_down(search, top, floor, rung, &rung);
+            cgm_status status = walk_down(search, rungs, rung, &rung);
             if (status != CGM_OK) {
                 return status;
+            }
+            if (take_ladder(rungs, search->shard->n_parties, rung, low, high)) {
+                return CGM_OK;
             }
         }
         if (rung == 0) {
@@ -269,20 +330,20 @@ static cgm_status find_bracket(lengthscale_search *search, double deviation, bra
                 return cgm_fail(search->comm, CGM_ERR_INPUT,
                                 "no lengthscale up to %g gives every party a value of at least 0; "
                                 "give kernel.lengthscale a number",
-                                top);
+                                rungs->top);
             }
-            top *= 2.0;
+            rungs->top *= 2.0;
             low_valid = true;
             continue;
         }
-        const double below = fmax(rung_of(top, rung), floor);
+        const double below = fmax(rung_of(rungs->top, rung), rungs->floor);
         cgm_status status = evaluate_end(search, below, low, &low_valid);
-        if (status == CGM_OK && low_valid && below == floor) {
+        if (status == CGM_OK && low_valid && below == rungs->floor) {
             *always_valid = true;
             return CGM_OK;
         }
         if (status == CGM_OK && !low_valid) {
-            status = evaluate_end(search, rung_of(top, rung - 1), high, &high_valid);
+            status = evaluate_end(search, rung_of(rungs->top, rung - 1), high, &high_valid);
         }
         if (status != CGM_OK) {
             return status;
@@ -322,10 +383,15 @@ static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_shard *shard,
     lengthscale_search search = {comm, shard, candidates, *kernel, 0};
     bracket_end low = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
     bracket_end high = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
-    bool refused = low.values == NULL || high.values == NULL;
+    ladder rungs = {
+        .top = 16.0 * deviation * sqrt((double)shard->n_features),
+        .floor = fmin(0.01, 1e-3 * deviation),
+        .values = cgm_alloc(comm, (RUNGS_KEPT + CGM_LADDER_RUNGS) * n, sizeof(double)),
+    };
+    bool refused = low.values == NULL || high.values == NULL || rungs.values == NULL;
     cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        status = find_bracket(&search, deviation, &low, &high, &choice->always_valid);
+        status = find_bracket(&search, &rungs, &low, &high, &choice->always_valid);
     }
     if (status == CGM_OK && !choice->always_valid) {
         status = close_bracket(&search, &low, &high);
@@ -334,6 +400,7 @@ static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_shard *shard,
     choice->passes = search.passes;
     free(low.values);
     free(high.values);
+    free(rungs.values);
     return status;
 }
 

@@ -90,7 +90,7 @@ const cgm_cost_work *cgm_cost_of(const cgm_cost *cost, cgm_cost_stage stage, int
 
 /**
  * What a search that ended at a lengthscale after so many passes consisted of.  Local.  MATH.md §3:
- * down the ladder, both ends of the bracket, trials inside it.
+ * down the ladder, then trials: ends of the bracket that the ladder leaves in doubt, and inside it.
  * @param[in] deviation  sd of T (spread.h)
  */
 cgm_cost_search cgm_cost_search_of(int64_t passes, double lengthscale, double deviation,

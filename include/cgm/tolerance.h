@@ -40,6 +40,9 @@
  * (MATH.md §3). */
 #define CGM_LENGTHSCALE_AIM 2e-7
 #define CGM_LENGTHSCALE_PROBE 5e-7
+/** Values of the ladder this far from zero have the sign that normal evaluation gives them:
+ * squaring an exponential nine times leaves an error of 5e-12 of each term, at most 1. */
+#define CGM_LADDER_MARGIN 1e-9
 /** Rounding floor of a Shapley error estimate, relative to max |φ| (MATH.md §4). */
 #define CGM_SHAPLEY_ROUNDING 1e-13
 /** Rounding of a leave-one-out value, relative to v(N). */
