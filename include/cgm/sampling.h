@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cgm/chain.h"
+#include "cgm/pause.h"
 #include "cgm/reward_lp.h"
 
 /** Rewards of all parties at one inverse temperature. */
@@ -28,6 +29,22 @@ typedef struct cgm_sampling {
     int64_t n_sets;
     cgm_reward_set *sets;
 } cgm_sampling;
+
+/** Sampling half-way, as it is kept and gone on from: what was drawn. Chain s · n_parties + i is
+ * party i's at inverse temperature number s. What is counted is the same on every rank; rows are
+ * numbered through over ranks, each chain's in one piece, on one rank. */
+typedef struct cgm_sampling_partial {
+    int64_t n_chains;
+    int64_t *finished;  /**< [n_chains] 0 or 1 */
+    int64_t *draws;     /**< [n_chains] draws made */
+    int64_t *reached;   /**< [n_chains] 0 or 1, of finished chains */
+    int64_t *n_rows;    /**< [n_chains] of a finished chain its reward, else all that it drew */
+    int64_t *first_row; /**< [n_chains] its first row, counted over all ranks */
+    int64_t total_rows; /**< of all ranks */
+    int64_t first_local, n_local; /**< rows of this rank: first_local .. first_local + n_local - 1 */
+    int64_t *indices;             /**< [n_local] candidates in draw order */
+    double *values;               /**< [n_local] v after each draw */
+} cgm_sampling_partial;
 
 /** What is drawn. */
 typedef struct cgm_sampling_rules {
