@@ -314,6 +314,9 @@ void cgm_config_destroy(cgm_config *config)
     free(config->inv_temp);
     free(config->lengthscales);
     free(config->output_file);
+    free(config->party_dir);
+    free(config->checkpoint_file);
+    free(config->reuse);
     *config = (cgm_config){.input_parties = NULL};
 }
 

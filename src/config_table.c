@@ -179,6 +179,28 @@ static void write_threads(const cgm_option *row, const void *target, FILE *strea
     cgm_option_integer.write(row, target, stream);
 }
 
+/* none is kept as infinitely many hours. */
+static cgm_status read_hours(cgm_comm *comm, const cgm_option *row, const char *value, void *target)
+{
+    cgm_config *config = target;
+    if (strcmp(value, "none") == 0) {
+        config->max_hours = (double)INFINITY;
+        return CGM_OK;
+    }
+    return cgm_option_number.read(comm, row, value, target);
+}
+
+static void write_hours(const cgm_option *row, const void *target, FILE *stream)
+{
+    const cgm_config *config = target;
+    if (isinf(config->max_hours)) {
+        fputs("none", stream);
+    } else {
+        cgm_option_number.write(row, target, stream);
+    }
+}
+
+static const cgm_option_kind hours = {read_hours, write_hours};
 static const cgm_option_kind threads = {read_threads, write_threads};
 static const cgm_option_kind inv_temp = {read_inv_temp, write_inv_temp};
 static const cgm_option_kind semivalue = {read_semivalue, write_semivalue};
@@ -258,6 +280,16 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .help = "HDF5 file for the results", .same_results = true},
     {"output.overwrite", "false", &cgm_option_truth, FIELD(output_overwrite),
      cgm_option_truth_words, NULL, .help = "replace an existing output.file", .same_results = true},
+    {"output.party_dir", "none", &cgm_option_path, FIELD(party_dir), NULL, "a path, or none",
+     .help = "directory for one file a party, readable by its owner alone, with its own reward",
+     .same_results = true},
+
+    {"checkpoint.file", "none", &cgm_option_path, FIELD(checkpoint_file), NULL, "a path, or none",
+     .help = "where a run that stops keeps what it has done; the next run with the same options\n"
+             "and input goes on from it, on any number of ranks",
+     .same_results = true},
+    {"checkpoint.interval", "300", &cgm_option_number, FIELD(checkpoint_interval), NULL,
+     "a number > 0", .help = "seconds between checkpoints", .high = 1e9, .same_results = true},
 
     {"run.seed", "1", &cgm_option_unsigned, FIELD(seed), NULL,
      "a whole number, 0 .. 18446744073709551615", .help = "seed of all random numbers"},
@@ -267,6 +299,13 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
     {"run.threads", "auto", &threads, FIELD(threads), NULL, "auto, or a whole number, 1 .. 1024",
      .help = "of each rank; auto: OMP_NUM_THREADS, or 1", .low = 1.0, .low_closed = true,
      .high = 1024.0, .same_results = true},
+    {"run.max_hours", "none", &hours, FIELD(max_hours), NULL, "none, or a number > 0",
+     .help = "the run stops at a checkpoint before it has taken so many hours", .high = 1e6,
+     .same_results = true},
+    {"run.reuse", "none", &cgm_option_path, FIELD(reuse), NULL, "a path, or none",
+     .help = "an earlier result: kernel sums of parties that are in it, with the same data, pool\n"
+             "and lengthscale, are taken from there",
+     .same_results = true},
     {"run.pool", "auto", &cgm_option_word, FIELD(pool_placement),
      CGM_WORDS([CGM_POOL_AUTO] = "auto", [CGM_POOL_NODE] = "node", [CGM_POOL_RANKS] = "ranks"),
      NULL,

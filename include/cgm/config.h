@@ -46,6 +46,11 @@ typedef struct cgm_config {
     double patience; /**< (0, 1] */
     char *output_file;
     bool output_overwrite;
+    char *party_dir;            /**< "none": no such files */
+    char *checkpoint_file;      /**< "none": no checkpoints */
+    double checkpoint_interval; /**< seconds, > 0 */
+    double max_hours;           /**< > 0; INFINITY: no limit */
+    char *reuse;                /**< an earlier result; "none": all is computed */
     uint64_t seed;
     double progress; /**< seconds, 0 = no lines */
     int64_t threads; /**< of each rank, >= 1 */

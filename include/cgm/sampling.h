@@ -41,9 +41,10 @@ typedef struct cgm_sampling_partial {
     int64_t *n_rows;    /**< [n_chains] of a finished chain its reward, else all that it drew */
     int64_t *first_row; /**< [n_chains] its first row, counted over all ranks */
     int64_t total_rows; /**< of all ranks */
-    int64_t first_local, n_local; /**< rows of this rank: first_local .. first_local + n_local - 1 */
-    int64_t *indices;             /**< [n_local] candidates in draw order */
-    double *values;               /**< [n_local] v after each draw */
+    int64_t first_local,
+        n_local;      /**< rows of this rank: first_local .. first_local + n_local - 1 */
+    int64_t *indices; /**< [n_local] candidates in draw order */
+    double *values;   /**< [n_local] v after each draw */
 } cgm_sampling_partial;
 
 /** What is drawn. */
