@@ -90,7 +90,7 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
                                .centre = run->spread.centre};
     return cgm_lengthscale_choose(comm, &run->shard, &run->candidates, run->spread.overall,
                                   config->lengthscale_rule, config->lengthscales,
-                                  config->n_lengthscales, config->seed, &run->kernel,
+                                  config->n_lengthscales, config->seed, NULL, &run->kernel,
                                   &run->lengthscale);
 }
 
