@@ -312,6 +312,7 @@ static cgm_partial_sums partial_of(const growing_sums *sums)
         .party_sums = sums->party_sums,
         .party_candidate_sums = sums->party_candidate_sums,
         .layers = {.n_layers = sums->n_layers,
+                   .n_total = sums->candidates->n_points,
                    .first = sums->candidates->first[comm->rank],
                    .n_candidates = cgm_candidates_count(sums->candidates, comm->rank),
                    .sums = sums->home_candidate_sums},

@@ -203,8 +203,9 @@ static cgm_status finish_candidate_sums(growing_sums *growing, cgm_kernel_sums *
     for (int64_t c = 0; c < own; c++) {
         slice[c] = sum_layers(growing->home_candidate_sums, growing->n_layers, own, c);
     }
-    sums->layers = (cgm_candidate_layers){growing->n_layers, candidates->first[comm->rank], own,
-                                          growing->home_candidate_sums};
+    sums->layers =
+        (cgm_candidate_layers){growing->n_layers, candidates->n_points,
+                               candidates->first[comm->rank], own, growing->home_candidate_sums};
     growing->home_candidate_sums = (cgm_accumulators){NULL, NULL};
     if (candidates->sliced) {
         return CGM_OK;

@@ -260,7 +260,7 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_shard *shard,
                                     double *values, double *slopes)
 {
     const int64_t n = shard->n_parties;
-    const cgm_lengthscale_course straight = {NULL, NULL};
+    const cgm_lengthscale_course straight = {0};
     cgm_lengthscale_search search = {
         .comm = comm, .shard = shard, .candidates = candidates, .course = &straight};
     search.kernel = *kernel;
@@ -350,11 +350,14 @@ cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_shard *shard,
                                   uint64_t seed, const cgm_lengthscale_course *course,
                                   cgm_kernel *kernel, cgm_lengthscale *choice)
 {
-    const cgm_lengthscale_course straight = {NULL, NULL};
+    const cgm_lengthscale_course straight = {0};
     *choice = (cgm_lengthscale){.rule = rule, .value = 1.0};
     cgm_status status = CGM_OK;
     if (rule == CGM_LENGTHSCALE_GIVEN) {
         status = take_given(comm, given, n_given, kernel, choice);
+    } else if (course != NULL && course->known != NULL) {
+        choice->value = course->known->value;
+        choice->always_valid = course->known->always_valid;
     } else if (deviation > 0.0) {
         /* Where all points coincide every lengthscale gives the same kernel: 1 stands. */
         status = rule == CGM_LENGTHSCALE_MEDIAN

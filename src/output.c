@@ -6,6 +6,7 @@
 
 #include "cgm/provenance.h"
 #include "cgm/result.h"
+#include "kept_sums.h"
 #include "newfile.h"
 #include "writer.h"
 
@@ -111,6 +112,7 @@ static void put_kernel(writer *to)
     const cgm_kernel *kernel = &to->run->kernel;
     const cgm_diagnostics *diagnostics = &to->run->diagnostics;
     const int64_t sufficient = diagnostics->sufficient_condition;
+    const int64_t always_valid = choice->always_valid;
     if (kernel->feature_lengthscales != NULL) {
         cgm_writer_put_array(&to->out, "/kernel/lengthscale", CGM_H5_DOUBLE, kernel->n_features,
                              kernel->feature_lengthscales);
@@ -123,6 +125,7 @@ static void put_kernel(writer *to)
     cgm_writer_put_attribute(&to->out, "/kernel", "rule", CGM_H5_TEXT,
                              cgm_lengthscale_rule_name(choice->rule));
     cgm_writer_put_attribute(&to->out, "/kernel", "passes", CGM_H5_INT64, &choice->passes);
+    cgm_writer_put_attribute(&to->out, "/kernel", "always_valid", CGM_H5_INT64, &always_valid);
     cgm_writer_put_attribute(&to->out, "/kernel", "sufficient_condition", CGM_H5_INT64,
                              &sufficient);
     cgm_writer_put_attribute(&to->out, "/kernel", "monotone_violations", CGM_H5_INT64,
@@ -147,22 +150,9 @@ static void put_features(writer *to)
 static void put_sums(writer *to)
 {
     const cgm_kernel_sums *sums = &to->run->sums;
-    const int64_t square[2] = {sums->n_parties, sums->n_parties};
-    const int64_t first_row = sums->first_row[to->out.comm->rank];
-    cgm_writer_put_rows(&to->out, "/sums/party_sums", CGM_H5_DOUBLE, 2, square, first_row,
-                        sums->first_row[to->out.comm->rank + 1] - first_row, sums->party_sums);
-    cgm_writer_put_array(&to->out, "/sums/reference_sums", CGM_H5_DOUBLE, sums->n_parties,
-                         sums->reference_sums);
-    cgm_writer_put_array(&to->out, "/sums/party_candidate_sums", CGM_H5_DOUBLE, sums->n_parties,
-                         sums->party_candidate_sums);
-    /* Whether a rank can read all of u or its slice alone, the slice is what it writes. */
-    const int64_t *slice = to->run->candidates.first + to->out.comm->rank;
-    cgm_writer_put_rows(&to->out, "/sums/candidate_sums", CGM_H5_DOUBLE, 1, &sums->n_candidates,
-                        slice[0], slice[1] - slice[0],
-                        sums->candidate_sums + (slice[0] - sums->held_first));
-    cgm_writer_put_attribute(&to->out, "/sums", "candidate_sum", CGM_H5_DOUBLE,
-                             &sums->candidate_sum);
-    cgm_writer_put_attribute(&to->out, "/sums", "n_reference", CGM_H5_INT64, &sums->n_reference);
+    kept_sums_put(&to->out, sums, to->run->candidates.first);
+    cgm_writer_put_attribute(&to->out, "/sums", "candidates_checksum", CGM_H5_UINT64,
+                             &to->run->candidates.checksum);
 }
 
 static void put_values(writer *to)
@@ -401,6 +391,7 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 {
     const int64_t n_parties = run->shard.n_parties;
     int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
+    words += 2 * run->sums.layers.n_layers * run->candidates.n_points;
     if (n_parties <= CGM_ENUMERATE_MAX) {
         words += INT64_C(1) << n_parties;
     }

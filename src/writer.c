@@ -18,6 +18,39 @@ void cgm_writer_put_rows(cgm_writer *to, const char *path, cgm_h5_type type, int
     }
 }
 
+/* Rows that are made, with their part of the checksum. */
+typedef struct made_rows {
+    cgm_writer *to;
+    const char *path;
+    int rank;
+    const int64_t *dims;
+    cgm_h5_make make;
+    void *state;
+} made_rows;
+
+static void make_and_add(void *state, int64_t first, int64_t n_rows, void *rows)
+{
+    const made_rows *made = state;
+    made->make(made->state, first, n_rows, rows);
+    made->to->checksum +=
+        cgm_result_checksum_rows(made->path, made->rank, made->dims, first, n_rows, rows);
+}
+
+void cgm_writer_put_made(cgm_writer *to, const char *path, cgm_h5_type type, int rank,
+                         const int64_t *dims, int64_t first, int64_t n_rows, cgm_h5_make make,
+                         void *state)
+{
+    if (to->status != CGM_OK) {
+        return;
+    }
+    made_rows made = {to, path, rank, dims, make, state};
+    to->status =
+        cgm_h5_write_made(to->file, path, type, rank, dims, first, n_rows, make_and_add, &made);
+    if (to->comm->rank == 0) {
+        to->checksum += cgm_result_checksum_shape(path, rank, dims);
+    }
+}
+
 void cgm_writer_put_array(cgm_writer *to, const char *path, cgm_h5_type type, int64_t count,
                           const void *data)
 {

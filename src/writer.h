@@ -21,6 +21,11 @@ typedef struct cgm_writer {
 void cgm_writer_put_rows(cgm_writer *to, const char *path, cgm_h5_type type, int rank,
                          const int64_t *dims, int64_t first, int64_t n_rows, const void *data);
 
+/** As cgm_writer_put_rows, of rows that are made piece by piece. */
+void cgm_writer_put_made(cgm_writer *to, const char *path, cgm_h5_type type, int rank,
+                         const int64_t *dims, int64_t first, int64_t n_rows, cgm_h5_make make,
+                         void *state);
+
 /** A small array that rank 0 holds, or every rank. */
 void cgm_writer_put_array(cgm_writer *to, const char *path, cgm_h5_type type, int64_t count,
                           const void *data);

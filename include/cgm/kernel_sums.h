@@ -22,7 +22,8 @@ enum { CGM_ROW_PANEL = 64 };
  */
 typedef struct cgm_candidate_layers {
     int64_t n_layers;
-    int64_t first;         /**< candidate */
+    int64_t n_total;       /**< candidates, g */
+    int64_t first;         /**< of this rank's slice */
     int64_t n_candidates;  /**< of this rank's slice */
     cgm_accumulators sums; /**< [n_layers][n_candidates] */
 } cgm_candidate_layers;

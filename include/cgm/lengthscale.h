@@ -35,6 +35,7 @@ typedef struct cgm_lengthscale_partial {
 
 /** How a search may begin and be interrupted; zeroed: from the start, and not. */
 typedef struct cgm_lengthscale_course {
+    const cgm_lengthscale *known;         /**< chosen by an earlier run by the same rule; or NULL */
     const cgm_lengthscale_partial *begin; /**< or NULL */
     const cgm_pause *pause;               /**< keeps a cgm_lengthscale_partial; or NULL */
 } cgm_lengthscale_course;

@@ -5,6 +5,7 @@
 #ifndef CGM_PIPELINE_H
 #define CGM_PIPELINE_H
 
+#include "cgm/checkpoint.h"
 #include "cgm/coalition.h"
 #include "cgm/config.h"
 #include "cgm/diagnostics.h"
@@ -27,6 +28,8 @@ typedef struct cgm_run {
     const cgm_config *config;
     const char *command; /**< the command line, for the record */
     char started[32];    /**< UTC, ISO 8601 */
+    double started_at;   /**< cgm_timer_now */
+    cgm_checkpoint checkpoint;
     cgm_timer timer;
     uint64_t input_checksum;
 

@@ -103,6 +103,17 @@ cgm_status cgm_sampling_points(cgm_comm *comm, const cgm_candidates *candidates,
                                const int64_t *indices, int64_t n_rows, double *points,
                                int64_t *labels);
 
+/**
+ * All chains of a sampling that has ended, as they are kept.  Collective.
+ * @param[out] partial  the pair is cgm_sampling_partial_destroy, after errors too
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_sampling_whole(cgm_comm *comm, const cgm_shard *shard, const cgm_sampling *sampling,
+                              cgm_sampling_partial *partial);
+
+/** Local. Accepts a zeroed struct. */
+void cgm_sampling_partial_destroy(cgm_sampling_partial *partial);
+
 /** Local. Accepts a zeroed struct. */
 void cgm_sampling_destroy(cgm_sampling *sampling);
 
