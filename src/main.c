@@ -12,6 +12,7 @@
 #include "cgm/pipeline.h"
 #include "cgm/provenance.h"
 #include "cgm/simulate.h"
+#include "cgm/stop.h"
 #include "cgm/text.h"
 #include "cgm/verify.h"
 
@@ -130,6 +131,7 @@ static cgm_status dispatch(cgm_comm *comm, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    cgm_stop_expect();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
     cgm_comm comm;
     cgm_comm_create(MPI_COMM_WORLD, &comm);

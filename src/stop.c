@@ -22,15 +22,24 @@ static void note_signal(int number)
     asked_to_stop = 1;
 }
 
-void cgm_stop_watch(cgm_stop *stop, double started, double interval, double max_hours)
+static void expect(int number)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = note_signal;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    sigaction(number, &action, NULL);
+}
+
+void cgm_stop_expect(void)
+{
+    expect(SIGUSR1);
+}
+
+void cgm_stop_watch(cgm_stop *stop, double started, double interval, double max_hours)
+{
+    expect(SIGTERM);
     const double seconds = 3600.0 * max_hours;
     *stop = (cgm_stop){.watching = true,
                        .interval = interval,

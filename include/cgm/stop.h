@@ -25,6 +25,9 @@ typedef struct cgm_stop {
     bool due;
 } cgm_stop;
 
+/** Local. Note SIGUSR1 from now on: before MPI is there, so that it cannot end the process. */
+void cgm_stop_expect(void);
+
 /** Local. Watch clock and signals from now on. started: of the run, cgm_timer_now. */
 void cgm_stop_watch(cgm_stop *stop, double started, double interval, double max_hours);
 
