@@ -39,6 +39,7 @@ enum { PROPOSALS = 8 };
 static void count_spread(cgm_cost_model *of)
 {
     const double d = (double)of->shard->n_features;
+    cgm_cost_reduction(of, 2.0 * d * sizeof(double)); /* of the pool */
     cgm_cost_reduction(of, 2.0 * d * sizeof(double));
     cgm_cost_accumulators(of, d);
     cgm_cost_accumulators(of, d);

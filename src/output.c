@@ -84,6 +84,8 @@ static void put_root(writer *to)
                              cgm_instruction_set_name(run->kernel.instruction_set));
     cgm_writer_put_attribute(&to->out, "/", "input_checksum", CGM_H5_UINT64, &run->input_checksum);
     cgm_writer_put_record(&to->out, "command", run->command);
+    cgm_writer_put_record(&to->out, "reused",
+                          run->reuse.text[0] != '\0' ? run->reuse.text : "none");
     cgm_writer_put_record(&to->out, "started", run->started);
     put_hosts(to);
     put_options(to);

@@ -112,10 +112,15 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
     run->kernel = (cgm_kernel){.type = config->kernel_type,
                                .instruction_set = instructions,
                                .n_features = run->shard.n_features,
-                               .centre = run->spread.centre};
+                               .centre = run->spread.pool_centre};
+    status = cgm_reuse_open(comm, run, &run->reuse);
+    if (status != CGM_OK) {
+        return status;
+    }
     const cgm_checkpoint *checkpoint = &run->checkpoint;
     const cgm_lengthscale_course course = {
-        .known = checkpoint->found >= CGM_KEPT_KERNEL ? &checkpoint->choice : NULL,
+        .known = checkpoint->found >= CGM_KEPT_KERNEL ? &checkpoint->choice
+                                                      : cgm_reuse_lengthscale(&run->reuse),
         .begin = checkpoint->found == CGM_KEPT_PASSES ? &checkpoint->passes : NULL,
         .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PASSES)};
     return cgm_lengthscale_choose(comm, &run->shard, &run->candidates, run->spread.overall,
@@ -127,10 +132,12 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
 static cgm_status compute_kernel_sums(cgm_comm *comm, cgm_run *run)
 {
     const cgm_checkpoint *checkpoint = &run->checkpoint;
-    const bool found = checkpoint->found >= CGM_KEPT_PARTIAL;
-    return cgm_kernel_sums_complete(
-        comm, &run->shard, &run->candidates, &run->kernel, found ? &checkpoint->sums : NULL,
-        cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PARTIAL), &run->sums);
+    const cgm_sums_source *source = checkpoint->found >= CGM_KEPT_PARTIAL
+                                        ? &checkpoint->sums
+                                        : cgm_reuse_sums(comm, &run->kernel, &run->reuse);
+    return cgm_kernel_sums_complete(comm, &run->shard, &run->candidates, &run->kernel, source,
+                                    cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PARTIAL),
+                                    &run->sums);
 }
 
 static cgm_status compute_values(cgm_comm *comm, cgm_run *run)
@@ -206,6 +213,7 @@ enum { N_STAGES = sizeof stages / sizeof stages[0] };
 
 void cgm_pipeline_release(cgm_run *run)
 {
+    cgm_reuse_close(&run->reuse);
     cgm_checkpoint_close(&run->checkpoint);
     cgm_warnings_destroy(&run->warnings);
     cgm_incentives_destroy(&run->incentives);

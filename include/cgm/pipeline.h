@@ -15,6 +15,7 @@
 #include "cgm/kernel_sums.h"
 #include "cgm/lengthscale.h"
 #include "cgm/pairs.h"
+#include "cgm/reuse.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
 #include "cgm/shapley.h"
@@ -30,6 +31,7 @@ typedef struct cgm_run {
     char started[32];    /**< UTC, ISO 8601 */
     double started_at;   /**< cgm_timer_now */
     cgm_checkpoint checkpoint;
+    cgm_reuse reuse;
     cgm_timer timer;
     uint64_t input_checksum;
 
