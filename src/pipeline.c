@@ -168,9 +168,13 @@ static cgm_status solve_reward(cgm_comm *comm, cgm_run *run)
 static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
+    const cgm_checkpoint *checkpoint = &run->checkpoint;
+    const cgm_sampling_course course = {
+        .begin = checkpoint->found == CGM_KEPT_CHAINS ? &checkpoint->chains : NULL,
+        .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_CHAINS)};
     return cgm_sampling_draw(comm, &run->shard, &run->candidates, &run->kernel, &run->sums,
                              &run->reward, config->inv_temp, config->n_inv_temp, config->patience,
-                             config->seed, &run->sampling);
+                             config->seed, &course, &run->sampling);
 }
 
 static cgm_status certify_incentives(cgm_comm *comm, cgm_run *run)

@@ -3,18 +3,26 @@
 
 #include "cgm/sampling.h"
 
-static bool allocate(cgm_comm *comm, int64_t n_rows, cgm_sampling_partial *partial)
+cgm_status cgm_sampling_partial_create(cgm_comm *comm, int64_t n_chains,
+                                       cgm_sampling_partial *partial)
 {
+    *partial = (cgm_sampling_partial){.n_chains = n_chains};
     int64_t **counts[] = {&partial->finished, &partial->draws, &partial->reached, &partial->n_rows,
                           &partial->first_row};
     bool complete = true;
     for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
-        *counts[k] = cgm_alloc(comm, partial->n_chains, sizeof(int64_t));
+        *counts[k] = cgm_alloc(comm, n_chains, sizeof(int64_t));
         complete = complete && *counts[k] != NULL;
     }
+    return complete ? CGM_OK : CGM_ERR_MEMORY;
+}
+
+cgm_status cgm_sampling_partial_allocate(cgm_comm *comm, int64_t n_rows,
+                                         cgm_sampling_partial *partial)
+{
     partial->indices = cgm_alloc(comm, n_rows, sizeof *partial->indices);
     partial->values = cgm_alloc(comm, n_rows, sizeof *partial->values);
-    return complete && partial->indices != NULL && partial->values != NULL;
+    return partial->indices != NULL && partial->values != NULL ? CGM_OK : CGM_ERR_MEMORY;
 }
 
 /* Rows of the parties kept by ranks before this one, and by this one, at one inverse temperature.
@@ -52,7 +60,6 @@ cgm_status cgm_sampling_whole(cgm_comm *comm, const cgm_shard *shard, const cgm_
                               cgm_sampling_partial *partial)
 {
     const int64_t n = shard->n_parties;
-    *partial = (cgm_sampling_partial){.n_chains = sampling->n_sets * n};
     int64_t n_rows = 0;
     for (int64_t s = 0; s < sampling->n_sets; s++) {
         int64_t first;
@@ -60,8 +67,11 @@ cgm_status cgm_sampling_whole(cgm_comm *comm, const cgm_shard *shard, const cgm_
         count_rows(shard, &sampling->sets[s], comm->rank, &first, &count);
         n_rows += count;
     }
-    const bool complete = allocate(comm, n_rows, partial);
-    const cgm_status status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
+    cgm_status status = cgm_sampling_partial_create(comm, sampling->n_sets * n, partial);
+    if (status == CGM_OK) {
+        status = cgm_sampling_partial_allocate(comm, n_rows, partial);
+    }
+    status = cgm_agree(comm, status);
     if (status != CGM_OK) {
         return status;
     }
