@@ -61,11 +61,22 @@ static void tell_failed(cgm_comm *comm, cgm_checkpoint *checkpoint)
     comm->error = (cgm_error){0};
 }
 
-/* Writes a checkpoint at a safe point, and ends the run there if that is wanted. */
+static cgm_status stop_here(cgm_comm *comm, const cgm_checkpoint *checkpoint, cgm_kept kept)
+{
+    return cgm_fail(comm, CGM_STOPPED,
+                    "stopped at checkpoint '%s' (%s); start the same command again to go on",
+                    checkpoint->path, kept_words[kept]);
+}
+
+/* Writes a checkpoint at a safe point, and ends the run there if that is wanted. One that was found
+ * and holds more stays: the run is still on its way to where that was made. */
 static cgm_status keep(cgm_comm *comm, cgm_checkpoint *checkpoint, cgm_kept kept,
                        const void *partial)
 {
     const bool stops = cgm_stop_wanted(comm, &checkpoint->stop);
+    if (kept < checkpoint->found) {
+        return stops ? stop_here(comm, checkpoint, checkpoint->found) : CGM_OK;
+    }
     double seconds = -cgm_timer_now();
     cgm_status status = write_file(comm, checkpoint, kept, partial);
     seconds += cgm_timer_now();
@@ -78,12 +89,8 @@ static cgm_status keep(cgm_comm *comm, cgm_checkpoint *checkpoint, cgm_kept kept
         tell_failed(comm, checkpoint);
         return CGM_OK;
     }
-    if (status == CGM_OK && stops) {
-        status = cgm_fail(comm, CGM_STOPPED,
-                          "stopped at checkpoint '%s' (%s); start the same command again to go on",
-                          checkpoint->path, kept_words[kept]);
-    }
-    return status;
+    checkpoint->last = status == CGM_OK ? kept : checkpoint->last;
+    return status == CGM_OK && stops ? stop_here(comm, checkpoint, kept) : status;
 }
 
 static bool pause_due(cgm_comm *comm, void *state)
@@ -129,15 +136,13 @@ cgm_status cgm_checkpoint_stage_ended(cgm_comm *comm, cgm_checkpoint *checkpoint
     if (!cgm_stop_wanted(comm, &checkpoint->stop)) {
         return CGM_OK;
     }
-    if (checkpoint->count == 0 && checkpoint->found == CGM_KEPT_NOTHING) {
-        cgm_status status = write_file(comm, checkpoint, CGM_KEPT_NOTHING, NULL);
-        if (status != CGM_OK) {
-            return status;
-        }
+    const cgm_kept last =
+        checkpoint->last > checkpoint->found ? checkpoint->last : checkpoint->found;
+    cgm_status status = CGM_OK;
+    if (last == CGM_KEPT_NOTHING && checkpoint->from == NULL) {
+        status = write_file(comm, checkpoint, CGM_KEPT_NOTHING, NULL);
     }
-    return cgm_fail(comm, CGM_STOPPED,
-                    "stopped at checkpoint '%s'; start the same command again to go on",
-                    checkpoint->path);
+    return status == CGM_OK ? stop_here(comm, checkpoint, last) : status;
 }
 
 /* ---- what there is to go on from ---- */

@@ -65,7 +65,8 @@ typedef struct cgm_checkpoint {
     cgm_sampling_partial chains;         /**< found, at CGM_KEPT_CHAINS */
     cgm_sums_source sums;                /**< found, from CGM_KEPT_PARTIAL on */
 
-    int64_t count;  /**< written by this run */
+    cgm_kept last;  /**< what the last one written by this run holds */
+    int64_t count;  /**< of them */
     int64_t bytes;  /**< of the last one */
     double seconds; /**< for all of them */
     bool warned;    /**< that one could not be written */
