@@ -220,7 +220,7 @@ cgm_status cgm_reuse_open(cgm_comm *comm, const cgm_run *run, cgm_reuse *reuse)
 
 const cgm_lengthscale *cgm_reuse_lengthscale(const cgm_reuse *reuse)
 {
-    return reuse->same_all ? &reuse->choice : NULL;
+    return reuse->same_all && reuse->choice.rule != CGM_LENGTHSCALE_GIVEN ? &reuse->choice : NULL;
 }
 
 static cgm_status fill(cgm_comm *comm, void *state, cgm_partial_sums *partial)
@@ -250,7 +250,7 @@ const cgm_sums_source *cgm_reuse_sums(const cgm_comm *comm, const cgm_kernel *ke
     const bool usable = reuse->same_points && same_kernel;
     if (usable) {
         snprintf(reuse->text, sizeof reuse->text, "%ssums of the pool and of %lld parties",
-                 reuse->same_all ? "lengthscale; " : "", (long long)reuse->n_same);
+                 cgm_reuse_lengthscale(reuse) != NULL ? "lengthscale; " : "", (long long)reuse->n_same);
     } else {
         snprintf(reuse->text, sizeof reuse->text, "nothing, as %s differ%s from that run's",
                  reuse->same_points ? "the lengthscale" : "pool, scaling or instruction set",
