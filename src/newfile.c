@@ -38,6 +38,8 @@ int cgm_newfile_rename(const char *from, const char *to)
 /* Creates the file under its temporary name. */
 static cgm_status claim_name(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
+    /* A limit on the size of files shall be an error like any other, not the end of the process. */
+    signal(SIGXFSZ, SIG_IGN);
     int claimed = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, file->mode);
     if (claimed < 0) {
         return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be created: %s; choose another %s",
@@ -110,8 +112,6 @@ cgm_status cgm_newfile_write(cgm_comm *comm, const cgm_newfile *file)
 /* Takes the space on the disk, on rank 0. */
 static cgm_status reserve_space(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
-    /* A limit on the size of files shall be an error like any other, not the end of the process. */
-    signal(SIGXFSZ, SIG_IGN);
     int reserved = open(temporary, O_RDWR | O_CLOEXEC);
     int code = reserved < 0 ? errno : posix_fallocate(reserved, 0, file->bytes);
     if (code == EOPNOTSUPP) {
