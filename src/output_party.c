@@ -154,7 +154,11 @@ static cgm_status check_file(cgm_comm *comm, const cgm_config *config, const cha
     struct stat state;
     const bool exists = lstat(path, &state) == 0;
     cgm_status status = CGM_OK;
-    if (complete && !exists) {
+    if (!exists && errno != ENOENT) {
+        status =
+            cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be used: %s; choose another " OPTION,
+                     path, strerror(errno));
+    } else if (complete && !exists) {
         status = cgm_fail(comm, CGM_ERR_OUTPUT,
                           "output.file '%s' is complete, but there is no '%s'; set "
                           "output.overwrite = true to run again",
