@@ -415,13 +415,12 @@ cgm_status cgm_verify(cgm_comm *comm, int n_arguments, char **arguments)
 
 void cgm_verify_print_help(FILE *stream)
 {
-    fputs(
-        "RESULT.h5 is the result, or the party's own file of it from output.party_dir. FILE holds\n"
-        "the party's data, in /data or in /parties/NAME/data, as it went into the run. What depends\n"
-        "on it and on the reward alone is computed anew; the sums over other parties' data and over\n"
-        "the pool are taken from the result. Each check is a line, ok or WRONG; exit code 0 if all\n"
-        "are ok, else 1. Options are --name VALUE or --name=VALUE.\n\n",
-        stream);
+    fputs("RESULT.h5 is the result, or the party's own file of it from output.party_dir. FILE\n"
+          "holds the party's data, in /data or in /parties/NAME/data, as it went into the run.\n"
+          "What depends on it and on the reward alone is computed anew; the sums over other\n"
+          "parties' data and over the pool are taken from the result. Each check is a line, ok or\n"
+          "WRONG; exit code 0 if all are ok, else 1. Options are --name VALUE or --name=VALUE.\n\n",
+          stream);
     for (int k = 0; k < N_OPTIONS; k++) {
         cgm_option_print(&options[k], stream);
     }

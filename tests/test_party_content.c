@@ -270,7 +270,7 @@ static bool holds_one_size(cgm_comm *comm, const party_run *all, int party)
 static void test_content(void **state)
 {
     cgm_comm *comm = *state;
-    party_run all;
+    party_run all = {.home = ""};
     party_run_begin(comm, &all);
     assert_all_ranks(comm, party_run_with(comm, &all, REWARDS) == CGM_OK);
     bool sound[N_PARTIES];

@@ -80,7 +80,7 @@ static void test_verify(void **state)
                        "standard\n[run]\npool = ranks\n"},
     };
     for (int c = 0; c < 3; c++) {
-        party_run all;
+        party_run all = {.home = ""};
         party_run_begin(comm, &all);
         mode_t before = umask(cases[c].mask);
         cgm_status status = party_run_with(comm, &all, cases[c].options);
@@ -144,7 +144,7 @@ static void test_tampered(void **state)
         {"/sampling/beta_2/indices", 1, 1e6, true},
         {"/sampling/beta_2/indices", 1, -1e6, true},
     };
-    party_run all;
+    party_run all = {.home = ""};
     char path[PATH_BYTES];
     const int party = 3;
     party_run_begin(comm, &all);
@@ -179,7 +179,7 @@ static bool exists(const char *path)
 static void test_refusals(void **state)
 {
     cgm_comm *comm = *state;
-    party_run all;
+    party_run all = {.home = ""};
     char path[PATH_BYTES];
     party_run_begin(comm, &all);
     party_run_file(&all, 5, path);
@@ -217,7 +217,7 @@ static void test_refusals(void **state)
 static void test_directories(void **state)
 {
     cgm_comm *comm = *state;
-    party_run all;
+    party_run all = {.home = ""};
     party_run_begin(comm, &all);
     char parties[PATH_BYTES];
     snprintf(parties, sizeof parties, "%s", all.parties);

@@ -29,7 +29,7 @@ numbers()
     grep -E "$1" "trace.$2" | grep -oE 'party[0-9]+' | sort -u | tr -d '\nparty'
 }
 
-# Rank 0 lists the directory and looks what kind each name is; nothing else is said of others' files.
+# Rank 0 lists the directory and looks what kind each name is; others' files it leaves alone too.
 look='stat(at64|at|x)?\(|readlink|getcwd'
 
 for ranks in 2 3; do
