@@ -21,6 +21,7 @@ build libinih-dev              pkgconfig inih                INIH_LIBS
 build libcsv-dev               header    csv.h               CSV_LIBS
 build librandom123-dev         header    Random123/philox.h  RANDOM123_CFLAGS
 test  libcmocka-dev            pkgconfig cmocka              CMOCKA_LIBS
+test  strace                   command   strace
 check clang-format             command   clang-format        CLANG_FORMAT
 check clang-tidy               command   clang-tidy          CLANG_TIDY
 check cppcheck                 command   cppcheck            CPPCHECK

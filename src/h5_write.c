@@ -41,16 +41,14 @@ cgm_status cgm_h5_create(cgm_comm *comm, const char *path, bool parallel, cgm_h5
     }
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     forget_times(creation);
-    file->id = H5Fcreate(path, parallel ? H5F_ACC_TRUNC : H5F_ACC_EXCL, creation, properties);
+    file->id = H5Fcreate(path, H5F_ACC_TRUNC, creation, properties);
     cgm_h5_drop(creation);
     cgm_h5_drop(properties);
     cgm_status status = CGM_OK;
     if (file->id <= 0) {
         status = cgm_fail(comm, file->failure, "file '%s' cannot be created; %s", path,
                           parallel ? "is its directory on a file system that all nodes share?"
-                          : access(path, F_OK) == 0
-                              ? "it exists; remove it or choose another name"
-                              : "does its directory exist, and may you write to it?");
+                                   : "does its directory exist, and may you write to it?");
     }
     return settle(file, status);
 }

@@ -282,8 +282,9 @@ static cgm_status write_meaning(import_job *job, cgm_h5_file *output)
     return status;
 }
 
-static cgm_status write_content(cgm_h5_file *output, void *state)
+static cgm_status write_content(cgm_h5_file *output, void *state, uint64_t *checksum)
 {
+    (void)checksum;
     import_job *job = state;
     cgm_status status = CGM_OK;
     for (int file = 0; file < job->n_files && status == CGM_OK; file++) {
@@ -352,7 +353,12 @@ static cgm_status import_files(import_job *job)
         status = read_file(job, k, NULL, NULL, &job->n_points[k]);
     }
     if (status == CGM_OK) {
-        status = cgm_newfile_write(comm, job->asked->out, "--out", write_content, job);
+        const cgm_newfile file = {.path = job->asked->out,
+                                  .option = "--out",
+                                  .mode = 0640,
+                                  .write = write_content,
+                                  .state = job};
+        status = cgm_newfile_write(comm, &file);
     }
     if (status == CGM_OK) {
         print_imported(job);

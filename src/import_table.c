@@ -93,11 +93,18 @@ cgm_status cgm_import_fail(const cgm_import_rows *in, const char *what)
                     (long long)in->record_line, what);
 }
 
+/* A name of a column as messages show it: where the header line is missing in truth, names are the
+ * party's data. */
+static const char *shown_name(const char *name)
+{
+    return name[0] != '\0' && strchr("0123456789+-.", name[0]) != NULL ? "(a number)" : name;
+}
+
 static cgm_status fail_at_cell(const cgm_import_rows *in, int64_t column, const char *cell,
                                const char *what)
 {
     const cgm_import_table *table = in->table;
-    const char *name = table->has_header ? table->header.text[column] : NULL;
+    const char *name = table->has_header ? shown_name(table->header.text[column]) : NULL;
     return cgm_fail(in->comm, CGM_ERR_INPUT,
                     "file '%s', line %lld, column %lld%s%.128s%s: '%.64s' %s", in->path,
                     (long long)in->record_line, (long long)column + 1, name != NULL ? " ('" : "",
@@ -114,10 +121,11 @@ static cgm_status take_feature(cgm_import_rows *in, int64_t column, const char *
         return fail_at_cell(in, column, cell,
                             "is infinite or too large; rescale the data (largest magnitude 1e150)");
     case CELL_TEXT:
-        return fail_at_cell(in, column, cell,
-                            strpbrk(cell, ";\t") != NULL && in->table->n_columns == 1
-                                ? "is not a number; columns are separated by commas"
-                                : "is not a number; encode it as one, or remove the column");
+        /* A whole row is not shown. */
+        return strpbrk(cell, ";\t") != NULL && in->table->n_columns == 1
+                   ? cgm_import_fail(in, "the row is no number; columns are separated by commas")
+                   : fail_at_cell(in, column, cell,
+                                  "is not a number; encode it as one, or remove the column");
     case CELL_NUMBER:
         break;
     }
@@ -207,12 +215,12 @@ static cgm_status find_label_column(const cgm_import_rows *in)
         }
     }
     if (table->label < 0 && table->has_header) {
-        return cgm_fail(
-            in->comm, CGM_ERR_INPUT,
-            "file '%s': no column has the name '%.128s' of --label-column (did you "
-            "mean '%.128s'?)",
-            in->path, wanted,
-            cgm_text_nearest(wanted, header->text, (size_t)header->count, sizeof header->text[0]));
+        return cgm_fail(in->comm, CGM_ERR_INPUT,
+                        "file '%s': no column has the name '%.128s' of --label-column (did you "
+                        "mean '%.128s'?)",
+                        in->path, wanted,
+                        shown_name(cgm_text_nearest(wanted, header->text, (size_t)header->count,
+                                                    sizeof header->text[0])));
     }
     return table->label >= 0
                ? CGM_OK
@@ -262,7 +270,8 @@ static cgm_status compare_columns(const cgm_import_rows *in, bool header)
                 in->comm, CGM_ERR_INPUT,
                 "files '%s' and '%s': column %lld is '%.128s' in one and '%.128s' in the "
                 "other; all files need the same header line",
-                there, here, (long long)k + 1, table->header.text[k], in->first.text[k]);
+                there, here, (long long)k + 1, shown_name(table->header.text[k]),
+                shown_name(in->first.text[k]));
         }
     }
     if (in->first.count != table->n_columns) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgm/result.h"
@@ -34,20 +35,59 @@ int cgm_newfile_rename(const char *from, const char *to)
     return rename(from, to);
 }
 
-static cgm_status write_and_rename(cgm_comm *comm, const char *temporary, const char *path,
-                                   cgm_newfile_content content, void *state)
+/* Creates the file under its temporary name. */
+static cgm_status claim_name(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
-    cgm_h5_file file;
-    cgm_status status = cgm_h5_create(comm, temporary, false, &file);
+    /* A limit on the size of files shall be an error like any other, not the end of the process. */
+    signal(SIGXFSZ, SIG_IGN);
+    int claimed = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, file->mode);
+    if (claimed < 0) {
+        return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be created: %s; choose another %s",
+                        temporary, strerror(errno), file->option);
+    }
+    /* A umask that takes the owner's own permissions would keep HDF5 from opening it. */
+    struct stat state;
+    if (fstat(claimed, &state) == 0 && (~state.st_mode & (S_IRUSR | S_IWUSR)) != 0) {
+        fchmod(claimed, (state.st_mode & 0777) | S_IRUSR | S_IWUSR);
+    }
+    close(claimed);
+    return CGM_OK;
+}
+
+/* From the temporary name to the final one. */
+static cgm_status put_in_place(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
+{
+    int code = 0;
+    if (file->older != NULL && rename(file->path, file->older) != 0 && errno != ENOENT) {
+        code = -1;
+    } else {
+        code = file->replace ? rename(temporary, file->path)
+                             : cgm_newfile_rename(temporary, file->path);
+    }
+    return code == 0 ? CGM_OK
+                     : cgm_fail(comm, CGM_ERR_OUTPUT,
+                                "file '%s' cannot be put in place: %s; choose another %s",
+                                file->path, strerror(errno), file->option);
+}
+
+/* ---- one process alone ---- */
+
+static cgm_status write_alone(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
+{
+    cgm_h5_file open_file;
+    uint64_t unused = 0;
+    cgm_status status = claim_name(comm, file, temporary);
     if (status != CGM_OK) {
         return status;
     }
-    status = content(&file, state);
-    cgm_status finished = cgm_h5_finish(&file);
+    status = cgm_h5_create(comm, temporary, false, &open_file);
+    if (status == CGM_OK) {
+        status = file->write(&open_file, file->state, &unused);
+    }
+    cgm_status finished = cgm_h5_finish(&open_file);
     status = status == CGM_OK ? finished : status;
-    if (status == CGM_OK && cgm_newfile_rename(temporary, path) != 0) {
-        status = cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be put in place: %s", path,
-                          strerror(errno));
+    if (status == CGM_OK) {
+        status = put_in_place(comm, file, temporary);
     }
     if (status != CGM_OK) {
         unlink(temporary);
@@ -55,43 +95,28 @@ static cgm_status write_and_rename(cgm_comm *comm, const char *temporary, const 
     return status;
 }
 
-cgm_status cgm_newfile_write(cgm_comm *comm, const char *path, const char *option,
-                             cgm_newfile_content content, void *state)
+cgm_status cgm_newfile_write(cgm_comm *comm, const cgm_newfile *file)
 {
-    cgm_status status = cgm_newfile_check(comm, path, option);
+    cgm_status status = file->replace ? CGM_OK : cgm_newfile_check(comm, file->path, file->option);
     if (status != CGM_OK) {
         return status;
     }
-    size_t bytes = strlen(path) + sizeof comm->host + 32;
+    size_t bytes = strlen(file->path) + sizeof comm->host + 32;
     char *temporary = cgm_alloc(comm, (int64_t)bytes, 1);
     if (temporary == NULL) {
         return CGM_ERR_MEMORY;
     }
-    snprintf(temporary, bytes, "%s.tmp-%s-%lld", path, comm->host, (long long)getpid());
-    status = write_and_rename(comm, temporary, path, content, state);
+    snprintf(temporary, bytes, "%s.tmp-%s-%lld", file->path, comm->host, (long long)getpid());
+    status = write_alone(comm, file, temporary);
     free(temporary);
     return status;
 }
 
 /* ---- all ranks together ---- */
 
-/* Creates the file under its temporary name, on rank 0. */
-static cgm_status claim_name(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
-{
-    int claimed = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, file->mode);
-    if (claimed < 0) {
-        return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be created: %s; choose another %s",
-                        temporary, strerror(errno), file->option);
-    }
-    close(claimed);
-    return CGM_OK;
-}
-
 /* Takes the space on the disk, on rank 0. */
 static cgm_status reserve_space(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
-    /* A limit on the size of files shall be an error like any other, not the end of the process. */
-    signal(SIGXFSZ, SIG_IGN);
     int reserved = open(temporary, O_RDWR | O_CLOEXEC);
     int code = reserved < 0 ? errno : posix_fallocate(reserved, 0, file->bytes);
     if (code == EOPNOTSUPP) {
@@ -162,22 +187,6 @@ static cgm_status read_back(cgm_comm *comm, const char *temporary, uint64_t chec
                           temporary, probe.error.message);
     }
     return cgm_agree(comm, status);
-}
-
-/* From the temporary name to the final one, on rank 0. */
-static cgm_status put_in_place(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
-{
-    int code = 0;
-    if (file->older != NULL && rename(file->path, file->older) != 0 && errno != ENOENT) {
-        code = -1;
-    } else {
-        code = file->replace ? rename(temporary, file->path)
-                             : cgm_newfile_rename(temporary, file->path);
-    }
-    return code == 0 ? CGM_OK
-                     : cgm_fail(comm, CGM_ERR_OUTPUT,
-                                "file '%s' cannot be put in place: %s; choose another %s",
-                                file->path, strerror(errno), file->option);
 }
 
 static cgm_status write_and_publish(cgm_comm *comm, const cgm_newfile *file, const char *temporary)

@@ -10,40 +10,37 @@
 
 #include "cgm/h5.h"
 
-/** Writes the content of a file that was just created. Local. */
-typedef cgm_status (*cgm_newfile_content)(cgm_h5_file *file, void *state);
-
 /** Local. CGM_OK, or CGM_ERR_OUTPUT if something stands at path already; option, for the message,
  * is what chooses it. */
 cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *option);
 
-/**
- * Write an HDF5 file by this process alone, under a temporary name beside path that no other
- * process takes, and rename it when it is complete.  Local.
- * @return CGM_OK, CGM_ERR_OUTPUT (path exists or cannot be written), CGM_ERR_MEMORY, or what
- * content returned.  On error no file is left, neither under the final name nor under the temporary
- * one.
- */
-cgm_status cgm_newfile_write(cgm_comm *comm, const char *path, const char *option,
-                             cgm_newfile_content content, void *state);
-
-/** A file that all ranks write together. The same on every rank. */
+/** A file to write; where all ranks write it together, the same on every rank. */
 typedef struct cgm_newfile {
     const char *path;   /**< final name */
     const char *option; /**< what chooses it, for messages */
     bool replace;       /**< an existing file gives way */
     const char *older;  /**< if not NULL, it gets this name first, with replace */
-    mode_t mode;        /**< permissions, less the umask */
-    int64_t bytes;      /**< more than the file will take */
+    mode_t mode;        /**< permissions, less the umask, but its owner can always use it */
+    int64_t bytes;      /**< more than the file will take; unused by cgm_newfile_write */
     /**
-     * Write the content.  Collective.
+     * Write the content.  Collective, or Local in cgm_newfile_write.
      * @param[out] checksum  what cgm_result_checksum has to find in the file, the sum over all
-     *                       ranks
+     *                       ranks; cgm_newfile_write does not look at it
      * @return the same code on every rank
      */
     cgm_status (*write)(cgm_h5_file *file, void *state, uint64_t *checksum);
     void *state; /**< for write */
 } cgm_newfile;
+
+/**
+ * Write an HDF5 file by this process alone, under a temporary name beside path that no other
+ * process takes, and rename it when it is complete.  Local.
+ * At no moment is it readable by more than mode allows.
+ * @return CGM_OK, CGM_ERR_OUTPUT (path exists or cannot be written), CGM_ERR_MEMORY, or what
+ * write returned.  On error no file is left, neither under the final name nor under the temporary
+ * one.
+ */
+cgm_status cgm_newfile_write(cgm_comm *comm, const cgm_newfile *file);
 
 /**
  * Write an HDF5 file by all ranks under a temporary name beside path that no other job takes, read

@@ -48,6 +48,9 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
         status =
             cgm_output_is_complete(comm, run->config, run->input_checksum, &run->already_complete);
     }
+    if (status == CGM_OK) {
+        status = cgm_party_files_check(comm, run->config, &run->shard, run->already_complete);
+    }
     if (status == CGM_OK && !run->already_complete) {
         status = cgm_checkpoint_open(comm, run, run->started_at, &run->checkpoint);
     }
@@ -195,7 +198,15 @@ static cgm_status collect_warnings(cgm_comm *comm, cgm_run *run)
 static cgm_status write_output(cgm_comm *comm, cgm_run *run)
 {
     cgm_timer_collect(comm, &run->timer);
-    return cgm_output_write(comm, run);
+    /* First, so that a complete output.file says that all is there. */
+    cgm_status status = cgm_party_files_write(comm, run);
+    if (status == CGM_OK) {
+        status = cgm_output_write(comm, run);
+        if (status != CGM_OK) {
+            cgm_party_files_remove(comm, run);
+        }
+    }
+    return status;
 }
 
 /* The order of the run. A stage reads what those above it left in the run and adds its own. */
@@ -270,6 +281,9 @@ cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char
     comm->threads = cgm_int(config->threads);
     cgm_provenance_time(run.started);
     cgm_status status = cgm_output_check(comm, config);
+    if (status == CGM_OK) {
+        status = cgm_party_files_check_directory(comm, config);
+    }
     if (status == CGM_OK) {
         status = run_stages(comm, &run);
     }

@@ -250,7 +250,8 @@ const cgm_sums_source *cgm_reuse_sums(const cgm_comm *comm, const cgm_kernel *ke
     const bool usable = reuse->same_points && same_kernel;
     if (usable) {
         snprintf(reuse->text, sizeof reuse->text, "%ssums of the pool and of %lld parties",
-                 cgm_reuse_lengthscale(reuse) != NULL ? "lengthscale; " : "", (long long)reuse->n_same);
+                 cgm_reuse_lengthscale(reuse) != NULL ? "lengthscale; " : "",
+                 (long long)reuse->n_same);
     } else {
         snprintf(reuse->text, sizeof reuse->text, "nothing, as %s differ%s from that run's",
                  reuse->same_points ? "the lengthscale" : "pool, scaling or instruction set",

@@ -528,7 +528,7 @@ static cgm_status simulate(cgm_comm *comm, const arguments *asked)
     if (status == CGM_OK) {
         const cgm_newfile file = {.path = asked->out,
                                   .option = "--out",
-                                  .mode = 0666,
+                                  .mode = 0640,
                                   .bytes = bound_bytes(&sim),
                                   .write = write_content,
                                   .state = &sim};

@@ -122,26 +122,29 @@ static void check_value(verification *check)
 
 /* ---- the reward at one β ---- */
 
+static int compare_indices(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a;
+    const int64_t y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
 /* Indices inside the pool, each once. Without that there is no u to go on with. */
 static cgm_status check_indices(verification *check, const cgm_claimed_reward *reward, bool *sound)
 {
-    const int64_t g = check->says.n_candidates;
-    char *taken = cgm_alloc(check->ranks, g, 1);
-    if (taken == NULL) {
+    int64_t *sorted = cgm_alloc(check->ranks, reward->count, sizeof *sorted);
+    if (sorted == NULL) {
         return CGM_ERR_MEMORY;
     }
+    memcpy(sorted, reward->indices, (size_t)reward->count * sizeof *sorted);
+    qsort(sorted, (size_t)reward->count, sizeof *sorted, compare_indices);
     int64_t outside = 0;
     int64_t repeated = 0;
     for (int64_t k = 0; k < reward->count; k++) {
-        const int64_t index = reward->indices[k];
-        if (index < 0 || index >= g) {
-            outside++;
-        } else {
-            repeated += taken[index];
-            taken[index] = 1;
-        }
+        outside += sorted[k] < 0 || sorted[k] >= check->says.n_candidates;
+        repeated += k > 0 && sorted[k] == sorted[k - 1];
     }
-    free(taken);
+    free(sorted);
     char detail[128];
     snprintf(detail, sizeof detail, "%lld of %lld outside, %lld repeated", (long long)outside,
              (long long)reward->count, (long long)repeated);
@@ -170,7 +173,7 @@ static int compare_hashes(const void *a, const void *b)
 static cgm_status check_repeats(verification *check, const cgm_claimed_reward *reward)
 {
     const int64_t d = check->own.shape.n_features;
-    const double *u = check->says.candidate_sums;
+    const double *u = reward->candidate_sums;
     hashed_row *rows = cgm_alloc(check->ranks, reward->count, sizeof *rows);
     if (rows == NULL) {
         return CGM_ERR_MEMORY;
@@ -186,7 +189,7 @@ static cgm_status check_repeats(verification *check, const cgm_claimed_reward *r
         const int64_t b = rows[k].row;
         if (memcmp(reward->points + a * d, reward->points + b * d, (size_t)d * sizeof(double)) ==
             0) {
-            bool same = agrees(u[reward->indices[a]], u[reward->indices[b]]);
+            bool same = agrees(u[a], u[b]);
             twins += same;
             repeated += !same;
         }
@@ -260,17 +263,11 @@ static cgm_status replay(verification *check, const cgm_claimed_reward *reward)
                                    .target = says->target,
                                    .patience = 1.0,
                                    .name = check->says.name};
-    double *u = cgm_alloc(ranks, reward->count, sizeof *u);
+    const cgm_kernel_sums sums = {.n_reference = says->n_reference,
+                                  .candidate_sums = reward->candidate_sums};
     cgm_sampling_pool pool = {0};
     cgm_chain chain = {0};
-    cgm_status status = u != NULL ? CGM_OK : CGM_ERR_MEMORY;
-    for (int64_t k = 0; k < reward->count && status == CGM_OK; k++) {
-        u[k] = says->candidate_sums[reward->indices[k]];
-    }
-    const cgm_kernel_sums sums = {.n_reference = says->n_reference, .candidate_sums = u};
-    if (status == CGM_OK) {
-        status = cgm_sampling_pool_create(ranks, &drawn, &check->says.kernel, &sums, &pool);
-    }
+    cgm_status status = cgm_sampling_pool_create(ranks, &drawn, &check->says.kernel, &sums, &pool);
     if (status == CGM_OK) {
         status = cgm_chain_create(ranks, &pool, &chain);
     }
@@ -291,7 +288,6 @@ static cgm_status replay(verification *check, const cgm_claimed_reward *reward)
     }
     cgm_chain_destroy(&chain);
     cgm_pool_destroy(&packed);
-    free(u);
     return status;
 }
 
@@ -419,12 +415,12 @@ cgm_status cgm_verify(cgm_comm *comm, int n_arguments, char **arguments)
 
 void cgm_verify_print_help(FILE *stream)
 {
-    fputs(
-        "FILE holds the party's own data, in /data or in /parties/NAME/data, as it went into the\n"
-        "run. What depends on it and on the reward alone is computed anew; the sums over other\n"
-        "parties' data and over the pool are taken from the result. Each check is a line, ok or\n"
-        "WRONG; exit code 0 if all are ok, else 1. Options are --name VALUE or --name=VALUE.\n\n",
-        stream);
+    fputs("RESULT.h5 is the result, or the party's own file of it from output.party_dir. FILE\n"
+          "holds the party's data, in /data or in /parties/NAME/data, as it went into the run.\n"
+          "What depends on it and on the reward alone is computed anew; the sums over other\n"
+          "parties' data and over the pool are taken from the result. Each check is a line, ok or\n"
+          "WRONG; exit code 0 if all are ok, else 1. Options are --name VALUE or --name=VALUE.\n\n",
+          stream);
     for (int k = 0; k < N_OPTIONS; k++) {
         cgm_option_print(&options[k], stream);
     }

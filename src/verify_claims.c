@@ -140,6 +140,22 @@ static cgm_status attribute_is(const cgm_h5_file *file, const char *path, const 
     return status;
 }
 
+/* Of all candidates; a party's file has them of those that it was paid alone, beside its rewards.
+ */
+static cgm_status read_candidate_sums(const cgm_h5_file *file, cgm_claims *says)
+{
+    cgm_h5_kind kind;
+    cgm_status status = cgm_h5_find(file, "/sums/candidate_sums", &kind);
+    says->n_candidates = says->n_reference;
+    if (status != CGM_OK || kind == CGM_H5_MISSING) {
+        return status;
+    }
+    cgm_h5_info info;
+    says->candidate_sums = cgm_h5_read(file, "/sums/candidate_sums", NULL, CGM_H5_DOUBLE, &info);
+    says->n_candidates = info.count;
+    return says->candidate_sums != NULL ? CGM_OK : file->comm->error.status;
+}
+
 static cgm_status read_numbers(const cgm_h5_file *file, cgm_claims *says)
 {
     const struct {
@@ -167,11 +183,7 @@ static cgm_status read_numbers(const cgm_h5_file *file, cgm_claims *says)
                                     says->party, numbers[k].value);
     }
     if (status == CGM_OK) {
-        cgm_h5_info info;
-        says->candidate_sums =
-            cgm_h5_read(file, "/sums/candidate_sums", NULL, CGM_H5_DOUBLE, &info);
-        status = says->candidate_sums != NULL ? CGM_OK : file->comm->error.status;
-        says->n_candidates = info.count;
+        status = read_candidate_sums(file, says);
     }
     /* A Shapley value that counts as zero has α = 0 and no place in the reward program. */
     says->contributed = status == CGM_OK && !isnan(says->rho) && says->alpha > 0.0;
@@ -347,6 +359,22 @@ static cgm_status read_rows(const cgm_h5_file *file, const cgm_claimed_reward *r
     return cgm_h5_read_rows(file, path, type, reward->first, reward->count, data);
 }
 
+/* u of the party's rows: in its own file beside them, else what the pool has at their indices. */
+static cgm_status find_sums(const cgm_h5_file *file, const cgm_claims *says, int64_t n_rows,
+                            const cgm_own_data *own, cgm_claimed_reward *reward)
+{
+    if (says->candidate_sums == NULL) {
+        return read_rows(file, reward, "candidate_sums", n_rows, own, CGM_H5_DOUBLE,
+                         reward->candidate_sums);
+    }
+    for (int64_t k = 0; k < reward->count; k++) {
+        const int64_t index = reward->indices[k];
+        bool inside = index >= 0 && index < says->n_candidates;
+        reward->candidate_sums[k] = inside ? says->candidate_sums[index] : NAN;
+    }
+    return CGM_OK;
+}
+
 cgm_status cgm_claimed_reward_read(const cgm_h5_file *result, const char *set,
                                    const cgm_claims *says, const cgm_own_data *own,
                                    cgm_claimed_reward *reward)
@@ -363,7 +391,9 @@ cgm_status cgm_claimed_reward_read(const cgm_h5_file *result, const char *set,
     reward->points = cgm_alloc(comm, reward->count, row_bytes);
     reward->indices = cgm_alloc(comm, reward->count, sizeof *reward->indices);
     reward->values = cgm_alloc(comm, reward->count, sizeof *reward->values);
-    if (reward->points == NULL || reward->indices == NULL || reward->values == NULL) {
+    reward->candidate_sums = cgm_alloc(comm, reward->count, sizeof *reward->candidate_sums);
+    if (reward->points == NULL || reward->indices == NULL || reward->values == NULL ||
+        reward->candidate_sums == NULL) {
         return CGM_ERR_MEMORY;
     }
     const struct {
@@ -387,7 +417,7 @@ cgm_status cgm_claimed_reward_read(const cgm_h5_file *result, const char *set,
                      : read_element(result, member(reward, members[k].name, path), members[k].type,
                                     says->n_parties, says->party, members[k].data);
     }
-    return status;
+    return status == CGM_OK ? find_sums(result, says, n_rows, own, reward) : status;
 }
 
 void cgm_claimed_reward_destroy(cgm_claimed_reward *reward)
@@ -395,5 +425,6 @@ void cgm_claimed_reward_destroy(cgm_claimed_reward *reward)
     free(reward->points);
     free(reward->indices);
     free(reward->values);
+    free(reward->candidate_sums);
     *reward = (cgm_claimed_reward){0};
 }

@@ -1,7 +1,8 @@
 /**
  * @file verify_claims.h
- * What a result says of one party, and the party's own data, read and checked for sizes. Internal
- * to `verify`. All functions are Local and return CGM_OK, CGM_ERR_INPUT or CGM_ERR_MEMORY.
+ * What a result, or the party's own file of it (output.party_dir), says of one party, and the
+ * party's own data, read and checked for sizes. Internal to `verify`. All functions are Local and
+ * return CGM_OK, CGM_ERR_INPUT or CGM_ERR_MEMORY.
  */
 #ifndef CGM_VERIFY_CLAIMS_H
 #define CGM_VERIFY_CLAIMS_H
@@ -35,8 +36,8 @@ typedef struct cgm_claims {
     double target;        /**< r_i */
     double reference_sum; /**< t_i */
     int64_t n_reference;
-    int64_t n_candidates;
-    double *candidate_sums; /**< u [n_candidates] */
+    int64_t n_candidates;   /**< g, or in a party's file, which does not say, what it is below */
+    double *candidate_sums; /**< u [n_candidates], or NULL in a party's file */
     bool embedded;          /**< values come from embeddings, not from points */
     bool contributed;       /**< the reward program had a solution and the party a place in it */
     cgm_features features;
@@ -49,9 +50,10 @@ typedef struct cgm_claimed_reward {
     char group[CGM_CLAIMS_PATH]; /**< where it stands */
     int64_t first;               /**< row of the party's first point */
     int64_t count;
-    double *points;   /**< [count][n_features] */
-    int64_t *indices; /**< [count] */
-    double *values;   /**< [count] */
+    double *points;         /**< [count][n_features] */
+    int64_t *indices;       /**< [count] */
+    double *values;         /**< [count] */
+    double *candidate_sums; /**< [count] u of each point; NaN where its index is outside the pool */
     double start_value;
     double target;
     int64_t reached;

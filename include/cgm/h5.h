@@ -126,8 +126,8 @@ cgm_status cgm_h5_read_rows(const cgm_h5_file *file, const char *path, cgm_h5_ty
 
 /**
  * Create a file for writing.  Local, or Collective if parallel.  The pair is cgm_h5_finish.
- * @param[in] parallel  false: only the caller writes, and an existing file is an error; true: all
- *                      ranks write together, and an existing file is emptied and keeps its mode
+ * An existing file is emptied and keeps its mode.
+ * @param[in] parallel  false: only the caller writes; true: all ranks write together
  * @param[in] comm, path  borrowed
  */
 cgm_status cgm_h5_create(cgm_comm *comm, const char *path, bool parallel, cgm_h5_file *file);

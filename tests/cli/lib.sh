@@ -21,6 +21,7 @@ cd "$work"
 export CGM_TEST_MARK=$script.$$
 n_passed=0
 n_failed=0
+n_skipped=0
 command_line=
 code=0
 problem=
@@ -148,12 +149,19 @@ refused()
     verdict "$1"
 }
 
+# skipped LABEL WHY: a check that this machine has not what it takes for.
+skipped()
+{
+    n_skipped=$((n_skipped + 1))
+    echo "skipped: $1: $2"
+}
+
 finish()
 {
     cd ..
     trap - EXIT
     [[ $n_failed -gt 0 ]] || rm -rf "$work" "$logs"
-    echo "tests: $n_passed passed, $n_failed failed, 0 skipped"
+    echo "tests: $n_passed passed, $n_failed failed, $n_skipped skipped"
     [[ $n_failed -eq 0 ]]
 }
 
