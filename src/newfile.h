@@ -18,6 +18,14 @@ typedef cgm_status (*cgm_newfile_content)(cgm_h5_file *file, void *state);
 cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *option);
 
 /**
+ * Remove the temporary files of path that runs which were killed have left, with a line each on
+ * stderr.  Local.
+ * Those of runs that may be alive stay, on other hosts for a day.  Every write of this header does
+ * it before it begins.
+ */
+void cgm_newfile_remove_abandoned(const cgm_comm *comm, const char *path);
+
+/**
  * Write an HDF5 file by this process alone, under a temporary name beside path that no other
  * process takes, and rename it when it is complete.  Local.
  * @return CGM_OK, CGM_ERR_OUTPUT (path exists or cannot be written), CGM_ERR_MEMORY, or what
