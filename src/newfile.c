@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* fallocate */
 #include "newfile.h"
 
 #include <dirent.h>
@@ -8,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,11 +51,9 @@ int cgm_newfile_rename(const char *from, const char *to)
  * write. */
 #define FOREIGN_SECONDS (24.0 * 3600.0)
 
-/* The name under which a process writes path, allocated. Before that there is no writing: from here
- * on a limit on the size of files is an error like any other, not the end of the process. */
-static char *prepare_name(cgm_comm *comm, const char *path, const char *host, int64_t process)
+/* The name under which a process writes path, allocated. */
+static char *temporary_name(cgm_comm *comm, const char *path, const char *host, int64_t process)
 {
-    signal(SIGXFSZ, SIG_IGN);
     const size_t bytes = strlen(path) + strlen(INFIX) + strlen(host) + 32;
     char *name = cgm_alloc(comm, (int64_t)bytes, 1);
     if (name != NULL) {
@@ -190,7 +191,7 @@ cgm_status cgm_newfile_write(cgm_comm *comm, const char *path, const char *optio
     if (status != CGM_OK) {
         return status;
     }
-    char *temporary = prepare_name(comm, path, comm->host, getpid());
+    char *temporary = temporary_name(comm, path, comm->host, getpid());
     if (temporary == NULL) {
         return CGM_ERR_MEMORY;
     }
@@ -202,7 +203,37 @@ cgm_status cgm_newfile_write(cgm_comm *comm, const char *path, const char *optio
 
 /* ---- all ranks together ---- */
 
-/* Creates the file under its temporary name, on rank 0. */
+/* Takes the space for an empty file on the disk, of which it stays empty: creating the HDF5 file
+ * would give back what lies inside of it. @return 0 or an error number */
+static int take_space(int file, int64_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < (rlim_t)bytes) {
+        return EFBIG;
+    }
+    if (fallocate(file, FALLOC_FL_KEEP_SIZE, 0, bytes) == 0) {
+        return 0;
+    }
+    if (errno != EOPNOTSUPP && errno != ENOSYS) {
+        return errno;
+    }
+    struct statvfs disk; /* cannot be reserved, but seen to be there */
+    const bool is_known = fstatvfs(file, &disk) == 0 && disk.f_frsize > 0;
+    return is_known && (uint64_t)bytes / disk.f_frsize >= disk.f_bavail ? ENOSPC : 0;
+}
+
+static cgm_status fail_space(cgm_comm *comm, const cgm_newfile *file, const char *temporary,
+                             int code)
+{
+    return cgm_fail(comm, CGM_ERR_OUTPUT,
+                    "file '%s' needs up to %lld bytes on the disk: %s; free some or choose another "
+                    "%s",
+                    temporary, (long long)file->bytes, strerror(code), file->option);
+}
+
+/* Creates the file under its temporary name and takes its space, on rank 0. What fails here fails
+ * before HDF5 has the file: it cannot close one for which there is no room, but waits or crashes.
+ */
 static cgm_status claim_name(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
     cgm_newfile_remove_abandoned(comm, file->path);
@@ -211,11 +242,17 @@ static cgm_status claim_name(cgm_comm *comm, const cgm_newfile *file, const char
         return cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be created: %s; choose another %s",
                         temporary, strerror(errno), file->option);
     }
+    const int code = take_space(claimed, file->bytes);
     close(claimed);
-    return CGM_OK;
+    if (code == 0) {
+        return CGM_OK;
+    }
+    unlink(temporary);
+    return fail_space(comm, file, temporary, code);
 }
 
-/* Takes the space on the disk, on rank 0. */
+/* Gives the file its size within the space taken, on rank 0; where none could be taken, this
+ * writes. */
 static cgm_status reserve_space(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
     int reserved = open(temporary, O_RDWR | O_CLOEXEC);
@@ -229,11 +266,7 @@ static cgm_status reserve_space(cgm_comm *comm, const cgm_newfile *file, const c
     if (reserved >= 0) {
         close(reserved);
     }
-    return code == 0 ? CGM_OK
-                     : cgm_fail(comm, CGM_ERR_OUTPUT,
-                                "file '%s' needs up to %lld bytes on the disk: %s; free some or "
-                                "choose another %s",
-                                temporary, (long long)file->bytes, strerror(code), file->option);
+    return code == 0 ? CGM_OK : fail_space(comm, file, temporary, code);
 }
 
 /* Writes the content into the file, which exists under its temporary name. */
@@ -330,7 +363,7 @@ cgm_status cgm_newfile_write_together(cgm_comm *comm, const cgm_newfile *file)
     } owner = {.process = getpid()};
     memcpy(owner.host, comm->host, sizeof owner.host);
     cgm_comm_broadcast(comm, &owner, sizeof owner, 0);
-    char *temporary = prepare_name(comm, file->path, owner.host, owner.process);
+    char *temporary = temporary_name(comm, file->path, owner.host, owner.process);
     cgm_status status = cgm_agree(comm, temporary != NULL ? CGM_OK : CGM_ERR_MEMORY);
     if (status == CGM_OK) {
         status = cgm_agree(comm, comm->rank == 0 ? claim_name(comm, file, temporary) : CGM_OK);

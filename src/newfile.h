@@ -56,7 +56,8 @@ typedef struct cgm_newfile {
  * Write an HDF5 file by all ranks under a temporary name beside path that no other job takes, read
  * it back, and rename it.  Collective.
  * The space is taken beforehand, because a write that fails on one rank would leave the others
- * waiting inside MPI-IO, or pass unnoticed.
+ * waiting inside MPI-IO, or pass unnoticed.  Where the file system takes none (NFS before 4.2), a
+ * disk that fills up while the file is written may still end so.
  * @return the same code on every rank: CGM_OK, CGM_ERR_OUTPUT, CGM_ERR_MEMORY, or what write
  * returned.  On error no file is left, neither under the final name nor under the temporary one.
  */
