@@ -35,6 +35,7 @@ chosen=" $* "
 
 stages="input lengthscale kernel_sums sampling output"
 rows=()
+said=()
 declare -A cells
 
 # ---- holding a run at a stage ----
@@ -198,6 +199,7 @@ cell()
     fi
     ended release
     expect "$codes" "$regex"
+    said+=("${row//_/ } in $stage: $(grep '^cgm:' "$err" || echo '(nothing)')")
     verdict "$row in $stage"
     if [[ $n_failed -eq $failed ]]; then
         record "$row" "$stage" "$code ok"
@@ -228,6 +230,7 @@ print_table()
         done
         echo
     done | sed 's/ *$//'
+    printf '%s\n' "" "${said[@]}"
 }
 
 # ---- signals ----
@@ -450,9 +453,9 @@ for ranks in 1 2 3; do
     cell file_size_limit sampling $ranks 6 'out\.h5.*File too large'
 done
 row directory_read_only 2 6 'out\.h5.*Permission denied'
-row directory_removed 2 6 'out\.h5.*No such file'
+row directory_removed 2 6 'out\.h5.*cannot be created'
 for what in input party pool; do
-    cell ${what}_removed input 2 3 '\.h5.*No such file'
+    cell ${what}_removed input 2 3 '\.h5.*(No such file|is no file)'
     cell ${what}_truncated input 2 3 '\.h5'
 done
 for what in input_removed input_truncated; do
