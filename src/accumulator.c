@@ -121,6 +121,34 @@ static void normalise(cgm_accumulator *sum)
     }
 }
 
+void cgm_accumulators_normalise(cgm_accumulators sums, int64_t k)
+{
+    const int64_t carry = carry_of(sums.low[k]);
+    sums.low[k] -= carry * ((int64_t)1 << 32);
+    sums.high[k] += carry;
+}
+
+void cgm_accumulator_keep(const cgm_accumulator *sum, int64_t words[CGM_KEPT_WORDS])
+{
+    cgm_accumulator copy = *sum;
+    if (is_poisoned(sum)) {
+        copy = (cgm_accumulator){{0, 0, POISON}};
+    } else {
+        normalise(&copy);
+    }
+    const uint64_t fraction = ((uint64_t)copy.limb[1] << 32) | (uint64_t)copy.limb[0];
+    words[0] = copy.limb[2];
+    memcpy(&words[1], &fraction, sizeof fraction);
+}
+
+cgm_accumulator cgm_accumulator_from_kept(const int64_t words[CGM_KEPT_WORDS])
+{
+    uint64_t fraction;
+    memcpy(&fraction, &words[1], sizeof fraction);
+    return (cgm_accumulator){
+        {(int64_t)(fraction & UINT32_MAX), (int64_t)(fraction >> 32), words[0]}};
+}
+
 double cgm_accumulator_value(const cgm_accumulator *sum)
 {
     if (is_poisoned(sum)) {

@@ -14,6 +14,8 @@
 #define PIECE_BYTES ((size_t)1 << 30)
 /* Evaluations between two chances for MPI to serve other ranks: some ten microseconds. */
 enum { SERVE_EVALUATIONS = 1 << 16 };
+/* Messages with data have tag 0. */
+enum { NOTICE_TAG = 1 };
 
 void cgm_comm_create(MPI_Comm world, cgm_comm *comm)
 {
@@ -227,6 +229,11 @@ void cgm_comm_sum_unsigned(cgm_comm *comm, uint64_t *values, int64_t count)
     reduce_in_place(comm, values, count, sizeof *values, MPI_UINT64_T, MPI_SUM);
 }
 
+void cgm_comm_or(cgm_comm *comm, uint64_t *words, int64_t count)
+{
+    reduce_in_place(comm, words, count, sizeof *words, MPI_UINT64_T, MPI_BOR);
+}
+
 void cgm_comm_min(cgm_comm *comm, double *values, int64_t count)
 {
     reduce_in_place(comm, values, count, sizeof *values, MPI_DOUBLE, MPI_MIN);
@@ -332,6 +339,37 @@ void cgm_exchange_finish(cgm_comm *comm, cgm_exchange *exchange)
     MPI_Waitall(exchange->n_requests, exchange->requests, MPI_STATUSES_IGNORE);
     count_waiting(comm, since);
     exchange->n_requests = 0;
+}
+
+/* Empty messages: a rank looks for them where it stands, and nobody has to answer. */
+void cgm_comm_notify(cgm_comm *comm)
+{
+    comm->has_notified = true;
+    for (int r = 0; r < comm->size; r++) {
+        if (r != comm->rank) {
+            MPI_Request request;
+            MPI_Isend(NULL, 0, MPI_BYTE, r, NOTICE_TAG, comm->world, &request);
+            MPI_Request_free(&request);
+        }
+    }
+}
+
+bool cgm_comm_is_notified(cgm_comm *comm)
+{
+    int found;
+    MPI_Iprobe(MPI_ANY_SOURCE, NOTICE_TAG, comm->world, &found, MPI_STATUS_IGNORE);
+    return found != 0;
+}
+
+bool cgm_comm_settle_notices(cgm_comm *comm)
+{
+    int64_t notices = comm->has_notified;
+    cgm_comm_sum(comm, &notices, 1);
+    for (int64_t k = comm->has_notified; k < notices; k++) {
+        MPI_Recv(NULL, 0, MPI_BYTE, MPI_ANY_SOURCE, NOTICE_TAG, comm->world, MPI_STATUS_IGNORE);
+    }
+    comm->has_notified = false;
+    return notices > 0;
 }
 
 void cgm_comm_barrier(cgm_comm *comm)

@@ -372,3 +372,25 @@ void cgm_config_print_help(FILE *stream)
         cgm_option_print(row, stream);
     }
 }
+
+cgm_config_difference cgm_config_compare(const char *old, const char *new)
+{
+    cgm_config_difference differs = {.section = ""};
+    for (;;) {
+        const size_t n_old = strcspn(old, "\n");
+        const size_t n_new = strcspn(new, "\n");
+        if (n_old != n_new || strncmp(old, new, n_old) != 0) {
+            differs.old = old;
+            differs.new = new;
+            differs.old_length = cgm_int((int64_t)n_old);
+            differs.new_length = cgm_int((int64_t)n_new);
+            return differs;
+        }
+        if (*new == '[') {
+            differs.section = new;
+            differs.section_length = cgm_int((int64_t)n_new);
+        }
+        old += n_old + (old[n_old] != '\0');
+        new += n_new + (new[n_new] != '\0');
+    }
+}

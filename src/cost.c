@@ -21,7 +21,7 @@
  * digit of all distances. */
 enum { TICKET_BYTES = 24, DIGITS = 4, DIGIT_BYTES = (1 << 16) * 8 };
 /* A candidate's sum on its way to the rank that it is at home on: two limbs (kernel_sums.c). */
-enum { CANDIDATE_SUM_BYTES = 16 };
+enum { CANDIDATE_SUM_BYTES = 2 * sizeof(int64_t) };
 /* Orders of the parties that are looked at together, and how many are (diagnostics.c). */
 enum { ORDERS_BATCH = 64, ORDERS_MOST = 1000 };
 #define ORDERS_WORK 2e9
@@ -39,6 +39,7 @@ enum { PROPOSALS = 8 };
 static void count_spread(cgm_cost_model *of)
 {
     const double d = (double)of->shard->n_features;
+    cgm_cost_reduction(of, 2.0 * d * sizeof(double)); /* of the pool */
     cgm_cost_reduction(of, 2.0 * d * sizeof(double));
     cgm_cost_accumulators(of, d);
     cgm_cost_accumulators(of, d);
@@ -128,8 +129,9 @@ static void hand_over_sums(cgm_cost_model *of, int rank, int met, int met_by)
     const int64_t *first = of->shard->first_party;
     const double own = (double)(first[rank + 1] - first[rank]);
     cgm_cost_work *work = &of->work[rank];
-    work->bytes_sent += of->homes[met].pool * CANDIDATE_SUM_BYTES;
-    work->bytes_received += of->homes[rank].pool * CANDIDATE_SUM_BYTES;
+    const double candidate = cgm_cost_candidate_layers(of) * CANDIDATE_SUM_BYTES;
+    work->bytes_sent += of->homes[met].pool * candidate;
+    work->bytes_received += of->homes[rank].pool * candidate;
     if (of->shard->whole) {
         const double out = own * (double)(first[met + 1] - first[met]);
         const double in = own * (double)(first[met_by + 1] - first[met_by]);

@@ -73,11 +73,12 @@ static bytes keep_packed(const cgm_cost_model *of, int rank)
     return kept;
 }
 
-/* S, t, X and the like, u. */
+/* S, t, X and the like, u and what it was added up from. */
 static bytes keep_sums(const cgm_cost_model *of, int rank)
 {
     const double n = (double)of->shard->n_parties;
     bytes kept = of_pool(of, rank, sizeof(double));
+    kept.own += of->homes[rank].pool * cgm_cost_candidate_layers(of) * CANDIDATE_SUM_BYTES;
     kept.own += ((double)(of->held[rank + 1] - of->held[rank]) * n + 4.0 * n) * sizeof(double);
     return kept;
 }
@@ -116,7 +117,7 @@ static double kernel_sums_bytes(const cgm_cost_model *of, int rank)
     const double moved = (rows + held) * n * sizeof(double);
     return ring_bytes(of, rank) + fmax(grown, moved) - held * n * sizeof(double) +
            (n + (alone ? 0.0 : 2.0 * PIECE)) * sizeof(cgm_accumulator) +
-           (of->homes[rank].pool + (alone ? 0.0 : of->longest)) * CANDIDATE_SUM_BYTES;
+           (alone ? 0.0 : of->longest) * cgm_cost_candidate_layers(of) * CANDIDATE_SUM_BYTES;
 }
 
 static bool are_few(const cgm_cost_model *of)

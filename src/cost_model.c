@@ -99,6 +99,11 @@ void cgm_cost_list_homes(cgm_cost_model *of)
 
 /* ---- communication, as comm.c counts it ---- */
 
+double cgm_cost_candidate_layers(const cgm_cost_model *of)
+{
+    return (double)cgm_candidate_layers_count(of->shard->n_parties, of->run->n_candidates);
+}
+
 void cgm_cost_broadcast(cgm_cost_model *of, int root, double bytes)
 {
     for (int r = 0; r < of->run->size && of->run->size > 1; r++) {

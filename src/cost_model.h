@@ -42,6 +42,9 @@ typedef struct cgm_cost_model {
 /** Local. What is at home on every rank: homes, largest, longest, packed_pool. */
 void cgm_cost_list_homes(cgm_cost_model *of);
 
+/** Local. Numbers that a candidate's sum consists of. */
+double cgm_cost_candidate_layers(const cgm_cost_model *of);
+
 /* Communication as comm.c counts it, added to the work of every rank at hand. Local. */
 
 /** From rank root to all others. */

@@ -46,6 +46,11 @@ const kernel_operations *kernel_operations_of(cgm_instruction_set set)
 
 #endif
 
+bool cgm_instruction_sets_agree(cgm_instruction_set a, cgm_instruction_set b)
+{
+    return (a == CGM_PORTABLE) == (b == CGM_PORTABLE);
+}
+
 const char *cgm_kernel_name(cgm_kernel_type type)
 {
     static const char *const names[] = {"se", "se_sum", "rq"};

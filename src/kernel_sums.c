@@ -1,36 +1,14 @@
-#include "cgm/kernel_sums.h"
-
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgm/accumulator.h"
+#include "kernel_sums_growing.h"
 
 /* Accumulators that travel at a time: bounds what is kept beside the sums. */
 enum { PIECE = 1 << 16 };
 /* Locks that threads share for the blocks of the pool. */
 enum { LOCKS = 256 };
-
-/* The sums while they grow on this rank.
- *
- * Where parties are whole (shard.h) a rank grows the rows of S of its own parties, and after each
- * meeting hands over what belongs to the rows of the rank it met. Otherwise there are fewer parties
- * than ranks: every rank grows all rows, and they are reduced in the end. */
-typedef struct growing_sums {
-    cgm_comm *comm;
-    const cgm_shard *shard;
-    const cgm_candidates *candidates;
-    const cgm_kernel *kernel;
-    int64_t first, end;                    /* rows that grow here */
-    cgm_accumulator *party_sums;           /* [end - first][N] */
-    cgm_accumulator *party_candidate_sums; /* [N + 1] X, then Γ */
-    cgm_accumulators home_candidate_sums;  /* [slice] u of the candidates at home here */
-    cgm_accumulators guest_candidate_sums; /* [longest slice] u of the candidates met */
-    omp_lock_t *locks;                     /* [n_locks] of u, a block of the pool each */
-    int64_t n_locks;
-    cgm_accumulator *leaving;  /* [PIECE] */
-    cgm_accumulator *arriving; /* [PIECE] */
-} growing_sums;
+/* What layers of u, one a party, may take in all. */
+enum { LAYER_BYTES = 1 << 25 };
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -38,11 +16,6 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* ---- tiles ---- */
-
-static cgm_accumulator *entry(const growing_sums *sums, int64_t i, int64_t j)
-{
-    return &sums->party_sums[(i - sums->first) * sums->shard->n_parties + j];
-}
 
 static void add_term(const growing_sums *sums, cgm_accumulator *sum, double term)
 {
@@ -58,27 +31,38 @@ static void add_term(const growing_sums *sums, cgm_accumulator *sum, double term
 static void add_party_sum(const growing_sums *sums, int64_t i, int64_t j, double term)
 {
     const bool grows = i >= sums->first && i < sums->end;
-    add_term(sums, grows ? entry(sums, i, j) : entry(sums, j, i), term);
+    add_term(sums, grows ? growing_entry(sums, i, j) : growing_entry(sums, j, i), term);
 }
 
-static void mirror_party_sums(const growing_sums *sums)
+void growing_mirror(const growing_sums *sums)
 {
     for (int64_t i = sums->first; i < sums->end; i++) {
         for (int64_t j = i + 1; j < sums->end; j++) {
-            *entry(sums, j, i) = *entry(sums, i, j);
+            *growing_entry(sums, j, i) = *growing_entry(sums, i, j);
         }
     }
 }
 
-/* Add one number a candidate to the u of a block of the pool at home on rank home. */
+int64_t cgm_candidate_layers_count(int64_t n_parties, int64_t n_candidates)
+{
+    const double bytes = 2.0 * sizeof(int64_t) * (double)(n_parties + 1) * (double)n_candidates;
+    return bytes <= LAYER_BYTES ? n_parties + 1 : 2;
+}
+
+/* Add one number a candidate, of pairs with the points of an owner, to the u of a block of the pool
+ * at home on rank home. */
 static void add_candidate_sums(const growing_sums *sums, const cgm_segment *segment, int home,
-                               const double *terms)
+                               int64_t owner, const double *terms)
 {
     const bool own = home == sums->comm->rank;
+    const int64_t layer =
+        owner == sums->shard->n_parties ? 0 : smaller(owner + 1, sums->n_layers - 1);
     omp_lock_t *lock = &sums->locks[segment->first / CGM_BLOCK_POINTS % sums->n_locks];
     omp_set_lock(lock);
     cgm_accumulators_add(own ? sums->home_candidate_sums : sums->guest_candidate_sums,
-                         segment->first - sums->candidates->first[home], segment->n_points, terms);
+                         layer * cgm_candidates_count(sums->candidates, home) + segment->first -
+                             sums->candidates->first[home],
+                         segment->n_points, terms);
     omp_unset_lock(lock);
 }
 
@@ -91,8 +75,9 @@ static void add_pool_pair(const growing_sums *sums, const cgm_tile *tile,
     cgm_kernel_rows_and_columns(sums->kernel, tile->rows, tile->columns, row_sums, column_sums);
     const double total = cgm_kernel_segment_sum(tile->columns->segments, column_sums);
     add_term(sums, &sums->party_candidate_sums[sums->shard->n_parties], 2.0 * total);
-    add_candidate_sums(sums, tile->row_segment, meeting->home_rows, row_sums);
-    add_candidate_sums(sums, tile->columns->segments, meeting->home_columns, column_sums);
+    const int64_t pool = sums->shard->n_parties;
+    add_candidate_sums(sums, tile->row_segment, meeting->home_rows, pool, row_sums);
+    add_candidate_sums(sums, tile->columns->segments, meeting->home_columns, pool, column_sums);
 }
 
 static void add_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeting)
@@ -111,7 +96,8 @@ static void add_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeti
         const double total = cgm_kernel_segment_sum(segment, column_sums);
         if (segment->owner == pool) {
             add_term(sums, &sums->party_candidate_sums[owner], total);
-            add_candidate_sums(sums, segment, meeting->home_columns, column_sums + segment->begin);
+            add_candidate_sums(sums, segment, meeting->home_columns, owner,
+                               column_sums + segment->begin);
         } else {
             /* Two segments of a party meet once, and count in both orders. */
             const bool twice = segment->owner == owner && segment != tile->row_segment;
@@ -145,8 +131,8 @@ static cgm_accumulator *pair_entry(const growing_sums *sums, const party_pairs *
 {
     const int64_t row = at / pairs->columns;
     const int64_t column = at % pairs->columns;
-    return entry(sums, pairs->first_own + (pairs->own_rows ? row : column),
-                 pairs->first_other + (pairs->own_rows ? column : row));
+    return growing_entry(sums, pairs->first_own + (pairs->own_rows ? row : column),
+                         pairs->first_other + (pairs->own_rows ? column : row));
 }
 
 /* What this rank added to S for its own parties and those met goes to the rows of the latter; what
@@ -192,8 +178,8 @@ static void hand_over_array(growing_sums *sums, int64_t *guests, int64_t n_guest
 
 static void hand_over_candidate_sums(growing_sums *sums, int met, int met_by)
 {
-    const int64_t guests = cgm_candidates_count(sums->candidates, met);
-    const int64_t own = cgm_candidates_count(sums->candidates, sums->comm->rank);
+    const int64_t guests = sums->n_layers * cgm_candidates_count(sums->candidates, met);
+    const int64_t own = sums->n_layers * cgm_candidates_count(sums->candidates, sums->comm->rank);
     hand_over_array(sums, sums->guest_candidate_sums.high, guests, met,
                     sums->home_candidate_sums.high, own, met_by);
     hand_over_array(sums, sums->guest_candidate_sums.low, guests, met,
@@ -235,9 +221,11 @@ static cgm_status growing_create(growing_sums *sums)
     sums->leaving = cgm_alloc(comm, alone ? 0 : PIECE, bytes);
     sums->arriving = cgm_alloc(comm, alone ? 0 : PIECE, bytes);
     sums->locks = cgm_alloc(comm, LOCKS, sizeof *sums->locks);
-    const int64_t own = cgm_candidates_count(sums->candidates, comm->rank);
+    sums->n_layers = cgm_candidate_layers_count(n, sums->candidates->n_points);
+    const int64_t own = sums->n_layers * cgm_candidates_count(sums->candidates, comm->rank);
+    const int64_t guests = alone ? 0 : sums->n_layers * longest;
     bool complete = allocate_sums(comm, own, &sums->home_candidate_sums) &&
-                    allocate_sums(comm, alone ? 0 : longest, &sums->guest_candidate_sums) &&
+                    allocate_sums(comm, guests, &sums->guest_candidate_sums) &&
                     sums->party_sums != NULL && sums->party_candidate_sums != NULL &&
                     sums->leaving != NULL && sums->arriving != NULL && sums->locks != NULL;
     if (!complete) {
@@ -261,199 +249,134 @@ static void growing_destroy(growing_sums *sums)
     free(sums->guest_candidate_sums.high);
     free(sums->leaving);
     free(sums->arriving);
+    cgm_units_destroy(&sums->units);
 }
 
-/* ---- from accumulators to doubles ---- */
+/* ---- half-way ---- */
 
-void cgm_kernel_sums_share_rows(int64_t n_parties, int size, int64_t *first_row)
+/* Of two ranks that both have a row with the sum of a pair, does this one, which has party i, hand
+ * over its sum to the other, home to party j? Of two that hand over to each other the lower one. */
+static bool hands_over(const growing_sums *sums, int other)
 {
-    const int64_t panels = (n_parties + CGM_ROW_PANEL - 1) / CGM_ROW_PANEL;
-    for (int r = 0; r <= size; r++) {
-        first_row[r] = smaller(panels * r / size * CGM_ROW_PANEL, n_parties);
+    const int size = sums->comm->size;
+    const int steps = (sums->comm->rank - other + size) % size;
+    return 2 * steps == size ? sums->comm->rank < other : 2 * steps < size;
+}
+
+/* Sums on one rank alone: ranks other than 0 have nothing. */
+static void move_to_first(const growing_sums *sums, cgm_accumulator *all, int64_t count)
+{
+    cgm_accumulator_reduce(sums->comm, all, count);
+    if (sums->comm->rank != 0) {
+        memset(all, 0, (size_t)count * sizeof *all);
     }
 }
 
-const double *cgm_kernel_sums_row(const cgm_comm *comm, const cgm_kernel_sums *sums, int64_t i)
+/* After a walk: whole rows of S, each on one rank, and X on rank 0. u is at home already. */
+static void settle(growing_sums *sums)
 {
-    return sums->party_sums + (i - sums->first_row[comm->rank]) * sums->n_parties;
-}
-
-/* Rows that grew here as doubles, in place; their totals and diagonal. grown [N][4] own sum, row
- * total, t and X of every party, 0 for those of other ranks. t is the exact sum of the doubles S_ij
- * and X_i (MATH.md §2), so that it follows from them. */
-static void convert_rows(const growing_sums *growing, char *rows, double *grown)
-{
-    const int64_t n = growing->shard->n_parties;
-    for (int64_t i = growing->first; i < growing->end; i++) {
-        cgm_accumulator total = {{0}};
-        for (int64_t j = 0; j < n; j++) {
-            const cgm_accumulator term = *entry(growing, i, j);
-            const double value = cgm_accumulator_value(&term);
-            cgm_accumulator_add(&total, value);
-            /* A double takes less room than an accumulator: what is overwritten was read. */
-            memcpy(rows, &value, sizeof value);
-            rows += sizeof value;
-            grown[4 * i] = i == j ? value : grown[4 * i];
-        }
-        grown[4 * i + 1] = cgm_accumulator_value(&total);
-        grown[4 * i + 3] = cgm_accumulator_value(&growing->party_candidate_sums[i]);
-        cgm_accumulator_add(&total, grown[4 * i + 3]);
-        grown[4 * i + 2] = cgm_accumulator_value(&total);
+    const int64_t n = sums->shard->n_parties;
+    if (!sums->shard->whole) {
+        move_to_first(sums, sums->party_sums, n * n);
     }
+    growing_mirror(sums);
+    move_to_first(sums, sums->party_candidate_sums, n + 1);
+    cgm_units_share(sums->comm, &sums->units);
 }
 
-/* Rows of S from the ranks that they grew on to those that hold them, shift by shift round the
- * ring. from [size + 1] */
-static void move_rows(cgm_comm *comm, const int64_t *from, const double *rows,
-                      const cgm_kernel_sums *sums)
+/* Before a walk, which adds what a rank hands over to what the other one has: each sum stands once.
+ */
+static void prepare(const growing_sums *sums)
 {
-    const int64_t n = sums->n_parties;
-    const int64_t *to = sums->first_row;
-    for (int shift = 0; shift < comm->size; shift++) {
-        const int receiver = (comm->rank + shift) % comm->size;
-        const int sender = (comm->rank - shift + comm->size) % comm->size;
-        int64_t range[2][2];
-        for (int k = 0; k < 2; k++) {
-            const int source = k == 0 ? comm->rank : sender;
-            const int target = k == 0 ? receiver : comm->rank;
-            const int64_t first = from[source] > to[target] ? from[source] : to[target];
-            const int64_t end = smaller(from[source + 1], to[target + 1]);
-            range[k][0] = first;
-            range[k][1] = end > first ? end - first : 0;
+    const int64_t *first = sums->shard->first_party;
+    for (int other = 0; other < sums->comm->size && sums->shard->whole; other++) {
+        if (other == sums->comm->rank || hands_over(sums, other)) {
+            continue;
         }
-        const double *out = rows + (range[0][1] > 0 ? range[0][0] - from[comm->rank] : 0) * n;
-        double *in = sums->party_sums + (range[1][1] > 0 ? range[1][0] - to[comm->rank] : 0) * n;
-        const size_t row_bytes = (size_t)n * sizeof(double);
-        if (shift == 0) {
-            memcpy(in, out, (size_t)range[0][1] * row_bytes);
-        } else {
-            cgm_comm_exchange(comm, out, (size_t)range[0][1] * row_bytes, receiver, in,
-                              (size_t)range[1][1] * row_bytes, sender);
+        for (int64_t i = sums->first; i < sums->end; i++) {
+            memset(growing_entry(sums, i, first[other]), 0,
+                   (size_t)(first[other + 1] - first[other]) * sizeof(cgm_accumulator));
         }
     }
 }
 
-/* S as rows of doubles, each on the rank that holds it. Takes growing->party_sums. */
-static cgm_status spread_rows(growing_sums *growing, double *grown, cgm_kernel_sums *sums)
+static cgm_partial_sums partial_of(const growing_sums *sums)
 {
-    cgm_comm *comm = growing->comm;
-    const int64_t n = sums->n_parties;
-    const int64_t held = sums->first_row[comm->rank + 1] - sums->first_row[comm->rank];
-    const int64_t n_grown = growing->end - growing->first;
-    convert_rows(growing, (char *)growing->party_sums, grown);
-    /* Gives back what accumulators took more than doubles do. */
-    const size_t bytes = (size_t)(n_grown * n) * sizeof(double);
-    double *rows = realloc(growing->party_sums, bytes > 0 ? bytes : 1);
-    rows = rows != NULL ? rows : (double *)growing->party_sums;
-    growing->party_sums = NULL;
-    const int64_t *from = growing->shard->first_party;
-    bool in_place = growing->shard->whole;
-    for (int r = 0; r <= comm->size; r++) {
-        in_place = in_place && from[r] == sums->first_row[r];
+    const cgm_comm *comm = sums->comm;
+    const bool rows = sums->shard->whole || comm->rank == 0;
+    return (cgm_partial_sums){
+        .units = sums->units,
+        .n_parties = sums->shard->n_parties,
+        .first_row = sums->first,
+        .end_row = rows ? sums->end : sums->first,
+        .party_sums = sums->party_sums,
+        .party_candidate_sums = sums->party_candidate_sums,
+        .layers = {.n_layers = sums->n_layers,
+                   .n_total = sums->candidates->n_points,
+                   .first = sums->candidates->first[comm->rank],
+                   .n_candidates = cgm_candidates_count(sums->candidates, comm->rank),
+                   .sums = sums->home_candidate_sums},
+    };
+}
+
+static cgm_status begin(growing_sums *sums, const cgm_sums_source *source, const cgm_pause *pause)
+{
+    cgm_status status = growing_create(sums);
+    if (status == CGM_OK && (source != NULL || pause != NULL)) {
+        status =
+            cgm_units_create(sums->comm, sums->shard, sums->candidates->n_points, &sums->units);
     }
-    if (in_place) {
-        sums->party_sums = rows;
-        return CGM_OK;
+    status = cgm_agree(sums->comm, status);
+    if (status == CGM_OK && source != NULL) {
+        cgm_partial_sums partial = partial_of(sums);
+        status = source->fill(sums->comm, source->state, &partial);
     }
-    sums->party_sums = cgm_alloc(comm, held * n, sizeof(double));
-    cgm_status status = cgm_agree(comm, sums->party_sums == NULL ? CGM_ERR_MEMORY : CGM_OK);
-    if (status == CGM_OK && growing->shard->whole) {
-        move_rows(comm, from, rows, sums);
-    } else if (status == CGM_OK) {
-        memcpy(sums->party_sums, rows + sums->first_row[comm->rank] * n,
-               (size_t)(held * n) * sizeof(double));
-    }
-    free(rows);
     return status;
 }
 
-static cgm_status finish_party_sums(growing_sums *growing, cgm_kernel_sums *sums)
+/* Walks until all pairs are done; what is done is kept between two walks. */
+static cgm_status grow(growing_sums *sums, const cgm_pause *pause)
 {
-    cgm_comm *comm = growing->comm;
-    const int64_t n = sums->n_parties;
-    double *grown = cgm_alloc(comm, 4 * n, sizeof(double));
-    cgm_status status = cgm_agree(comm, grown == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    const cgm_pair_visitor visitor = {
+        .state = sums, .tile = add_tile, .met = hand_over, .label = "kernel sums"};
+    for (;;) {
+        bool complete;
+        if (sums->units.n_words > 0) {
+            prepare(sums);
+        }
+        cgm_status status =
+            cgm_pairs_visit_undone(sums->comm, sums->shard, sums->candidates, sums->kernel,
+                                   &visitor, &sums->units, pause, &complete);
+        if (status != CGM_OK || complete) {
+            return status;
+        }
+        settle(sums);
+        const cgm_partial_sums partial = partial_of(sums);
+        status = pause->keep(sums->comm, pause->state, &partial);
+        if (status != CGM_OK) {
+            return status;
+        }
+    }
+}
+
+cgm_status cgm_kernel_sums_complete(cgm_comm *comm, const cgm_shard *shard,
+                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                    const cgm_sums_source *source, const cgm_pause *pause,
+                                    cgm_kernel_sums *sums)
+{
+    growing_sums growing = {
+        .comm = comm, .shard = shard, .candidates = candidates, .kernel = kernel};
+    cgm_status status = kernel_sums_create(comm, shard, candidates, kernel, sums);
     if (status == CGM_OK) {
-        mirror_party_sums(growing);
-        cgm_accumulator_reduce(comm, growing->party_candidate_sums, n + 1);
-        sums->candidate_sum = cgm_accumulator_value(&growing->party_candidate_sums[n]);
-        if (!growing->shard->whole) {
-            cgm_accumulator_reduce(comm, growing->party_sums, n * n);
-        }
-        status = spread_rows(growing, grown, sums);
+        status = begin(&growing, source, pause);
     }
-    if (status == CGM_OK && growing->shard->whole) {
-        cgm_comm_all_gather(comm, grown, growing->shard->first_party, 4 * sizeof(double));
+    if (status == CGM_OK) {
+        status = grow(&growing, pause);
     }
-    for (int64_t i = 0; i < n && status == CGM_OK; i++) {
-        sums->own_sums[i] = grown[4 * i];
-        sums->row_totals[i] = grown[4 * i + 1];
-        sums->reference_sums[i] = grown[4 * i + 2];
-        sums->party_candidate_sums[i] = grown[4 * i + 3];
+    if (status == CGM_OK) {
+        status = kernel_sums_finish(&growing, sums);
     }
-    free(grown);
-    return status;
-}
-
-static cgm_status sums_create(cgm_comm *comm, const cgm_shard *shard,
-                              const cgm_candidates *candidates, const cgm_kernel *kernel,
-                              cgm_kernel_sums *sums)
-{
-    const int64_t n = shard->n_parties;
-    *sums = (cgm_kernel_sums){.n_parties = n,
-                              .n_candidates = candidates->n_points,
-                              .n_reference = shard->n_points + candidates->n_points,
-                              .party_points = shard->party_points,
-                              .diagonal = cgm_kernel_diagonal(kernel),
-                              .held_first = candidates->held_first,
-                              .held_end = candidates->held_end};
-    sums->first_row = cgm_alloc(comm, comm->size + 1, sizeof(int64_t));
-    sums->own_sums = cgm_alloc(comm, n, sizeof(double));
-    sums->row_totals = cgm_alloc(comm, n, sizeof(double));
-    sums->reference_sums = cgm_alloc(comm, n, sizeof(double));
-    sums->party_candidate_sums = cgm_alloc(comm, n, sizeof(double));
-    const int64_t slice = candidates->sliced ? cgm_candidates_count(candidates, comm->rank) : 0;
-    sums->candidate_slice = cgm_alloc(comm, slice, sizeof(double));
-    bool refused = sums->first_row == NULL || sums->own_sums == NULL || sums->row_totals == NULL ||
-                   sums->reference_sums == NULL || sums->party_candidate_sums == NULL ||
-                   sums->candidate_slice == NULL;
-    cgm_status status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
-    if (status != CGM_OK) {
-        return status;
-    }
-    cgm_kernel_sums_share_rows(n, comm->size, sums->first_row);
-    sums->candidate_sums = sums->candidate_slice;
-    if (!candidates->sliced) {
-        status = cgm_shared_create(comm, (size_t)candidates->n_points * sizeof(double),
-                                   &sums->candidate_memory);
-        sums->candidate_sums = sums->candidate_memory.data;
-    }
-    return status;
-}
-
-/* u of this rank's slice as doubles, then every node's copy of the whole. */
-static cgm_status finish_candidate_sums(growing_sums *growing, cgm_kernel_sums *sums)
-{
-    cgm_comm *comm = growing->comm;
-    const cgm_candidates *candidates = growing->candidates;
-    const int64_t own = cgm_candidates_count(candidates, comm->rank);
-    double *slice = sums->candidate_slice;
-    if (!candidates->sliced) {
-        slice = cgm_alloc(comm, own, sizeof(double));
-        if (cgm_agree(comm, slice == NULL ? CGM_ERR_MEMORY : CGM_OK) != CGM_OK) {
-            free(slice);
-            return CGM_ERR_MEMORY;
-        }
-    }
-    for (int64_t c = 0; c < own; c++) {
-        slice[c] = cgm_accumulators_value(growing->home_candidate_sums, c);
-    }
-    if (candidates->sliced) {
-        return CGM_OK;
-    }
-    cgm_status status = cgm_shared_all_gather(comm, &sums->candidate_memory, slice,
-                                              candidates->first, sizeof(double));
-    free(slice);
+    growing_destroy(&growing);
     return status;
 }
 
@@ -461,36 +384,5 @@ cgm_status cgm_kernel_sums_compute(cgm_comm *comm, const cgm_shard *shard,
                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
                                    cgm_kernel_sums *sums)
 {
-    growing_sums growing = {
-        .comm = comm, .shard = shard, .candidates = candidates, .kernel = kernel};
-    const cgm_pair_visitor visitor = {
-        .state = &growing, .tile = add_tile, .met = hand_over, .label = "kernel sums"};
-    cgm_status status = sums_create(comm, shard, candidates, kernel, sums);
-    if (status == CGM_OK) {
-        status = cgm_agree(comm, growing_create(&growing));
-    }
-    if (status == CGM_OK) {
-        status = cgm_pairs_visit(comm, shard, candidates, kernel, &visitor);
-    }
-    if (status == CGM_OK) {
-        status = finish_candidate_sums(&growing, sums);
-    }
-    if (status == CGM_OK) {
-        status = finish_party_sums(&growing, sums);
-    }
-    growing_destroy(&growing);
-    return status;
-}
-
-void cgm_kernel_sums_destroy(cgm_kernel_sums *sums)
-{
-    free(sums->first_row);
-    free(sums->party_sums);
-    free(sums->own_sums);
-    free(sums->row_totals);
-    free(sums->reference_sums);
-    free(sums->party_candidate_sums);
-    free(sums->candidate_slice);
-    cgm_shared_destroy(&sums->candidate_memory);
-    *sums = (cgm_kernel_sums){0};
+    return cgm_kernel_sums_complete(comm, shard, candidates, kernel, NULL, NULL, sums);
 }

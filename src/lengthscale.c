@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "cgm/accumulator.h"
 #include "cgm/tolerance.h"
 #include "lengthscale_median.h"
+#include "lengthscale_pass.h"
 
 const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule)
 {
@@ -19,106 +19,6 @@ enum { TOP_DOUBLINGS = 10, BRACKET_EVALUATIONS = 60 };
 enum { RUNGS_KEPT = 2, CUBIC_RUNGS = 4 };
 /* Halvings that leave a root of a cubic in [0, 1] known to the last digit. */
 enum { CROSSING_HALVINGS = 53 };
-
-/* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or
- * the kernel and its slope; each has S_ii and t_i of every party. */
-typedef struct own_sums {
-    const cgm_kernel *kernel;
-    void (*add)(cgm_accumulator *sum, double term); /* by threads, or by one */
-    int64_t n_parties;
-    int n_series;
-    cgm_accumulator *party;     /* [n_series][n_parties] S_ii */
-    cgm_accumulator *reference; /* [n_series][n_parties] t_i */
-} own_sums;
-
-/* Adds the columns of series s, segment by segment: what a party's sum gets does not depend on what
- * else is in the block. */
-static void add_series(own_sums *sums, const cgm_tile *tile, int s, const double *columns)
-{
-    const int64_t n = sums->n_parties;
-    const int64_t owner = tile->row_segment->owner;
-    cgm_accumulator *party = sums->party + s * n;
-    cgm_accumulator *reference = sums->reference + s * n;
-    for (int64_t k = tile->first_segment; k < tile->columns->n_segments; k++) {
-        const cgm_segment *segment = &tile->columns->segments[k];
-        double term = cgm_kernel_segment_sum(segment, columns);
-        if (segment->owner == owner) {
-            term = segment == tile->row_segment ? term : 2.0 * term;
-            sums->add(&party[owner], term);
-        } else if (segment->owner < n) {
-            sums->add(&reference[segment->owner], term);
-        }
-        sums->add(&reference[owner], term);
-    }
-}
-
-static void add_slope_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeting)
-{
-    (void)meeting;
-    own_sums *sums = state;
-    _Alignas(CGM_ALIGNMENT) double columns[CGM_BLOCK_POINTS];
-    _Alignas(CGM_ALIGNMENT) double slopes[CGM_BLOCK_POINTS];
-    cgm_kernel_slopes(sums->kernel, tile, columns, slopes);
-    add_series(sums, tile, 0, columns);
-    add_series(sums, tile, 1, slopes);
-}
-
-static void add_ladder_tile(void *state, const cgm_tile *tile, const cgm_meeting *meeting)
-{
-    (void)meeting;
-    own_sums *sums = state;
-    _Alignas(CGM_ALIGNMENT) double columns[CGM_LADDER_RUNGS * CGM_BLOCK_POINTS];
-    cgm_kernel_ladder(sums->kernel, tile, sums->n_series, columns);
-    for (int s = 0; s < sums->n_series; s++) {
-        add_series(sums, tile, s, columns + (int64_t)s * CGM_BLOCK_POINTS);
-    }
-}
-
-/* The search for the lengthscale and what its passes need. */
-typedef struct lengthscale_search {
-    cgm_comm *comm;
-    const cgm_shard *shard;
-    const cgm_candidates *candidates;
-    cgm_kernel kernel;
-    int64_t passes;
-} lengthscale_search;
-
-/* One pass: v({i}), or its slope, of every series. values [n_series][n_parties]. */
-static cgm_status run_pass(lengthscale_search *search, int n_series, bool ladder, double *values)
-{
-    cgm_comm *comm = search->comm;
-    const int64_t n = search->shard->n_parties;
-    own_sums sums = {
-        .kernel = &search->kernel,
-        .add = comm->threads > 1 ? cgm_accumulator_add_shared : cgm_accumulator_add,
-        .n_parties = n,
-        .n_series = n_series,
-    };
-    sums.party = cgm_alloc(comm, 2 * n_series * n, sizeof(cgm_accumulator));
-    cgm_status status = cgm_agree(comm, sums.party == NULL ? CGM_ERR_MEMORY : CGM_OK);
-    if (status != CGM_OK) {
-        free(sums.party);
-        return status;
-    }
-    sums.reference = sums.party + n_series * n;
-    const cgm_pair_visitor visitor = {.state = &sums,
-                                      .tile = ladder ? add_ladder_tile : add_slope_tile,
-                                      .skip_pool_pairs = true,
-                                      .label = "lengthscale"};
-    status = cgm_pairs_visit(comm, search->shard, search->candidates, &search->kernel, &visitor);
-    if (status == CGM_OK) {
-        cgm_accumulator_reduce(comm, sums.party, 2 * n_series * n);
-        const double n_reference = (double)(search->shard->n_points + search->candidates->n_points);
-        for (int64_t k = 0; k < n_series * n; k++) {
-            const double m = (double)search->shard->party_points[k % n];
-            values[k] = 2.0 * cgm_accumulator_value(&sums.reference[k]) / (n_reference * m) -
-                        cgm_accumulator_value(&sums.party[k]) / (m * m);
-        }
-        search->passes++;
-    }
-    free(sums.party);
-    return status;
-}
 
 /* One end of the bracket: values and slopes of all parties at exp(log_lengthscale). */
 typedef struct bracket_end {
@@ -135,14 +35,14 @@ static double smallest(const double *values, int64_t count)
     return least;
 }
 
-static cgm_status evaluate_end(lengthscale_search *search, double lengthscale, bracket_end *end,
+static cgm_status evaluate_end(cgm_lengthscale_search *search, double lengthscale, bracket_end *end,
                                bool *valid)
 {
     /* Ranks whose mathematical libraries differ in the last digit must not walk apart. */
     cgm_comm_broadcast(search->comm, &lengthscale, sizeof lengthscale, 0);
     search->kernel.lengthscale = lengthscale;
     end->lengthscale = lengthscale;
-    cgm_status status = run_pass(search, 2, false, end->values);
+    cgm_status status = cgm_lengthscale_pass(search, 2, false, end->values);
     *valid = status == CGM_OK && smallest(end->values, search->shard->n_parties) >= 0.0;
     return status;
 }
@@ -163,7 +63,7 @@ typedef struct ladder {
 
 /* Walk down from rung first until one violates the condition or the floor is passed.
  * violating: that rung, or the first one below the floor when all above are valid. */
-static cgm_status walk_down(lengthscale_search *search, ladder *rungs, int64_t first,
+static cgm_status walk_down(cgm_lengthscale_search *search, ladder *rungs, int64_t first,
                             int64_t *violating)
 {
     const int64_t n = search->shard->n_parties;
@@ -184,7 +84,7 @@ static cgm_status walk_down(lengthscale_search *search, ladder *rungs, int64_t f
         rungs->first = rung - kept;
         rungs->n_rungs = kept + n_new;
         search->kernel.lengthscale = rung_of(rungs->top, rung);
-        status = run_pass(search, n_new, true, values);
+        status = cgm_lengthscale_pass(search, n_new, true, values);
         for (int r = 0; r < n_new && status == CGM_OK && !found; r++) {
             found = smallest(values + r * n, n) < 0.0;
             rung += !found;
@@ -280,7 +180,7 @@ static double next_lengthscale(const bracket_end *low, const bracket_end *high, 
 }
 
 /* Shrink the bracket until its valid end is the result: it fails 2·CGM_LENGTHSCALE_PROBE below. */
-static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, bracket_end *high)
+static cgm_status close_bracket(cgm_lengthscale_search *search, bracket_end *low, bracket_end *high)
 {
     const int64_t n = search->shard->n_parties;
     bracket_end middle = {0.0, cgm_alloc(search->comm, 2 * n, sizeof(double))};
@@ -307,7 +207,7 @@ static cgm_status close_bracket(lengthscale_search *search, bracket_end *low, br
 
 /* From the top down to a bracket: ends far from zero on the ladder, else confirmed by normal
  * evaluation. */
-static cgm_status find_bracket(lengthscale_search *search, ladder *rungs, bracket_end *low,
+static cgm_status find_bracket(cgm_lengthscale_search *search, ladder *rungs, bracket_end *low,
                                bracket_end *high, bool *always_valid)
 {
     int doublings = 0;
@@ -360,16 +260,20 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_shard *shard,
                                     double *values, double *slopes)
 {
     const int64_t n = shard->n_parties;
-    lengthscale_search search = {comm, shard, candidates, *kernel, 0};
+    const cgm_lengthscale_course straight = {0};
+    cgm_lengthscale_search search = {
+        .comm = comm, .shard = shard, .candidates = candidates, .course = &straight};
+    search.kernel = *kernel;
     double *both = cgm_alloc(comm, 2 * n, sizeof(double));
     cgm_status status = cgm_agree(comm, both == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        status = run_pass(&search, 2, false, both);
+        status = cgm_lengthscale_pass(&search, 2, false, both);
     }
     for (int64_t i = 0; i < n && status == CGM_OK; i++) {
         values[i] = both[i];
         slopes[i] = both[n + i];
     }
+    free(search.values);
     free(both);
     return status;
 }
@@ -377,10 +281,13 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_shard *shard,
 /* The smallest ℓ above which no party's own value is negative. */
 static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_shard *shard,
                                      const cgm_candidates *candidates, double deviation,
-                                     const cgm_kernel *kernel, cgm_lengthscale *choice)
+                                     const cgm_lengthscale_course *course, const cgm_kernel *kernel,
+                                     cgm_lengthscale *choice)
 {
     const int64_t n = shard->n_parties;
-    lengthscale_search search = {comm, shard, candidates, *kernel, 0};
+    cgm_lengthscale_search search = {
+        .comm = comm, .shard = shard, .candidates = candidates, .course = course};
+    search.kernel = *kernel;
     bracket_end low = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
     bracket_end high = {0.0, cgm_alloc(comm, 2 * n, sizeof(double))};
     ladder rungs = {
@@ -398,6 +305,7 @@ static cgm_status choose_nonnegative(cgm_comm *comm, const cgm_shard *shard,
     }
     choice->value = choice->always_valid ? low.lengthscale : high.lengthscale;
     choice->passes = search.passes;
+    free(search.values);
     free(low.values);
     free(high.values);
     free(rungs.values);
@@ -439,17 +347,23 @@ static cgm_status take_given(cgm_comm *comm, const double *given, int64_t n_give
 cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_shard *shard,
                                   const cgm_candidates *candidates, double deviation,
                                   cgm_lengthscale_rule rule, const double *given, int64_t n_given,
-                                  uint64_t seed, cgm_kernel *kernel, cgm_lengthscale *choice)
+                                  uint64_t seed, const cgm_lengthscale_course *course,
+                                  cgm_kernel *kernel, cgm_lengthscale *choice)
 {
+    const cgm_lengthscale_course straight = {0};
     *choice = (cgm_lengthscale){.rule = rule, .value = 1.0};
     cgm_status status = CGM_OK;
     if (rule == CGM_LENGTHSCALE_GIVEN) {
         status = take_given(comm, given, n_given, kernel, choice);
+    } else if (course != NULL && course->known != NULL) {
+        choice->value = course->known->value;
+        choice->always_valid = course->known->always_valid;
     } else if (deviation > 0.0) {
         /* Where all points coincide every lengthscale gives the same kernel: 1 stands. */
         status = rule == CGM_LENGTHSCALE_MEDIAN
                      ? choose_median(comm, shard, seed, choice)
-                     : choose_nonnegative(comm, shard, candidates, deviation, kernel, choice);
+                     : choose_nonnegative(comm, shard, candidates, deviation,
+                                          course != NULL ? course : &straight, kernel, choice);
     }
     kernel->lengthscale = choice->value;
     return status;

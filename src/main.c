@@ -13,6 +13,7 @@
 #include "cgm/pipeline.h"
 #include "cgm/provenance.h"
 #include "cgm/simulate.h"
+#include "cgm/stop.h"
 #include "cgm/text.h"
 #include "cgm/verify.h"
 
@@ -77,7 +78,7 @@ static void print_usage(FILE *stream)
     fputs("  cgm COMMAND --help, cgm help COMMAND              its options\n"
           "  cgm --version                                     versions of program and libraries\n"
           "\nExit codes: 0 ok, 1 no, 2 usage, 3 input, 4 memory, 5 reward program, 6 output, 70 "
-          "bug\n",
+          "bug,\n75 stopped at a checkpoint: start it again\n",
           stream);
 }
 
@@ -132,6 +133,7 @@ static cgm_status dispatch(cgm_comm *comm, int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error like any other */
+    cgm_stop_expect();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
     cgm_comm comm;
     cgm_comm_create(MPI_COMM_WORLD, &comm);
@@ -141,7 +143,9 @@ int main(int argc, char **argv)
         status = cgm_fail(&comm, CGM_ERR_OUTPUT, "cannot write to standard output");
     }
     status = cgm_agree(&comm, status);
-    if (comm.rank == 0 && status != CGM_OK && status != CGM_DIFFERENT) {
+    if (comm.rank == 0 && status == CGM_STOPPED) {
+        fprintf(stderr, "cgm: %s\n", comm.error.message);
+    } else if (comm.rank == 0 && status != CGM_OK && status != CGM_DIFFERENT) {
         fprintf(stderr, "cgm: error: %s (rank %d on %s)\n", comm.error.message, comm.error.rank,
                 comm.error.host);
     }

@@ -326,8 +326,13 @@ static cgm_status read_back(cgm_comm *comm, const char *temporary, uint64_t chec
 /* From the temporary name to the final one, on rank 0. */
 static cgm_status put_in_place(cgm_comm *comm, const cgm_newfile *file, const char *temporary)
 {
-    int code =
-        file->replace ? rename(temporary, file->path) : cgm_newfile_rename(temporary, file->path);
+    int code = 0;
+    if (file->older != NULL && rename(file->path, file->older) != 0 && errno != ENOENT) {
+        code = -1;
+    } else {
+        code = file->replace ? rename(temporary, file->path)
+                             : cgm_newfile_rename(temporary, file->path);
+    }
     return code == 0 ? CGM_OK
                      : cgm_fail(comm, CGM_ERR_OUTPUT,
                                 "file '%s' cannot be put in place: %s; choose another %s",

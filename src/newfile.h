@@ -40,6 +40,7 @@ typedef struct cgm_newfile {
     const char *path;   /**< final name */
     const char *option; /**< what chooses it, for messages */
     bool replace;       /**< an existing file gives way */
+    const char *older;  /**< if not NULL, it gets this name first, with replace */
     mode_t mode;        /**< permissions, less the umask */
     int64_t bytes;      /**< more than the file will take */
     /**

@@ -4,100 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgm/h5.h"
 #include "cgm/provenance.h"
 #include "cgm/result.h"
+#include "kept_sums.h"
 #include "newfile.h"
+#include "writer.h"
 
 /* Room for the path of a dataset. */
 enum { PATH_ROOM = 96 };
 
 /* A result file while it is written. */
 typedef struct writer {
-    cgm_comm *comm;
+    cgm_writer out;
     const cgm_run *run;
-    cgm_h5_file file;
-    uint64_t checksum; /* of the results: this rank's contribution, in the end their sum */
-    cgm_status status; /* the same on every rank; after a failure nothing more is put */
 } writer;
-
-/* ---- putting one object ---- */
-
-/* Rows first .. first + n_rows - 1 from this rank; numbers of 8 bytes. */
-static void put_rows(writer *to, const char *path, cgm_h5_type type, int rank, const int64_t *dims,
-                     int64_t first, int64_t n_rows, const void *data)
-{
-    if (to->status != CGM_OK) {
-        return;
-    }
-    to->status = cgm_h5_write(&to->file, path, type, rank, dims, first, n_rows, data);
-    to->checksum += cgm_result_checksum_rows(path, rank, dims, first, n_rows, data);
-    if (to->comm->rank == 0) {
-        to->checksum += cgm_result_checksum_shape(path, rank, dims);
-    }
-}
-
-/* A small array that rank 0 holds, or every rank. */
-static void put_array(writer *to, const char *path, cgm_h5_type type, int64_t count,
-                      const void *data)
-{
-    put_rows(to, path, type, 1, &count, 0, to->comm->rank == 0 ? count : 0, data);
-}
-
-static void put_texts(writer *to, const char *path, int64_t count, char *const *texts)
-{
-    if (to->status != CGM_OK) {
-        return;
-    }
-    to->status = cgm_h5_write_texts(&to->file, path, count, texts);
-    if (to->comm->rank == 0) {
-        to->checksum += cgm_result_checksum_texts(path, count, texts);
-    }
-}
-
-/* value: a number of 8 bytes or a text. */
-static void put_attribute(writer *to, const char *path, const char *name, cgm_h5_type type,
-                          const void *value)
-{
-    if (to->status != CGM_OK) {
-        return;
-    }
-    to->status = cgm_h5_write_attribute(&to->file, path, name, type, value);
-    if (to->comm->rank == 0) {
-        to->checksum += cgm_result_checksum_attribute(path, name, type == CGM_H5_TEXT, value);
-    }
-}
-
-/* A text attribute of the root that is rank 0's alone (time, command): the others' is not looked
- * at. */
-static void put_record(writer *to, const char *name, const char *text)
-{
-    cgm_comm *comm = to->comm;
-    int64_t bytes = comm->rank == 0 ? (int64_t)strlen(text) + 1 : 0;
-    cgm_comm_broadcast(comm, &bytes, sizeof bytes, 0);
-    char *copy = cgm_alloc(comm, bytes, 1);
-    cgm_status status = cgm_agree(comm, copy != NULL ? CGM_OK : CGM_ERR_MEMORY);
-    if (status == CGM_OK) {
-        if (comm->rank == 0) {
-            memcpy(copy, text, (size_t)bytes);
-        }
-        cgm_comm_broadcast(comm, copy, (size_t)bytes, 0);
-        put_attribute(to, "/", name, CGM_H5_TEXT, copy);
-    } else if (to->status == CGM_OK) {
-        to->status = status;
-    }
-    free(copy);
-}
-
-/* Votes on memory that every rank needs; after it all ranks go on, or none. */
-static bool have_all(writer *to, bool complete)
-{
-    cgm_status status = cgm_agree(to->comm, complete ? CGM_OK : CGM_ERR_MEMORY);
-    if (to->status == CGM_OK) {
-        to->status = status;
-    }
-    return status == CGM_OK;
-}
 
 /* ---- the groups of schema 1 ---- */
 
@@ -109,11 +29,11 @@ static int compare_hosts(const void *a, const void *b)
 /* Distinct names of the ranks' hosts, separated by commas. */
 static void put_hosts(writer *to)
 {
-    cgm_comm *comm = to->comm;
+    cgm_comm *comm = to->out.comm;
     const size_t bytes = sizeof comm->host;
     char *hosts = cgm_alloc(comm, comm->rank == 0 ? comm->size : 0, bytes);
     char *joined = cgm_alloc(comm, comm->rank == 0 ? comm->size : 0, bytes + 1);
-    if (have_all(to, hosts != NULL && joined != NULL)) {
+    if (cgm_writer_agree(&to->out, hosts != NULL && joined != NULL)) {
         cgm_comm_gather(comm, comm->host, comm->rank == 0 ? hosts : NULL, bytes, 0);
         if (comm->rank == 0) {
             qsort(hosts, (size_t)comm->size, bytes, compare_hosts);
@@ -125,7 +45,7 @@ static void put_hosts(writer *to)
                 }
             }
         }
-        put_record(to, "hosts", joined);
+        cgm_writer_put_record(&to->out, "hosts", joined);
     }
     free(hosts);
     free(joined);
@@ -133,11 +53,11 @@ static void put_hosts(writer *to)
 
 static void put_options(writer *to)
 {
-    char *all = cgm_config_text(to->comm, to->run->config, false);
-    char *results_only = cgm_config_text(to->comm, to->run->config, true);
-    if (have_all(to, all != NULL && results_only != NULL)) {
-        put_record(to, "config", all);
-        put_record(to, "results_config", results_only);
+    char *all = cgm_config_text(to->out.comm, to->run->config, false);
+    char *results_only = cgm_config_text(to->out.comm, to->run->config, true);
+    if (cgm_writer_agree(&to->out, all != NULL && results_only != NULL)) {
+        cgm_writer_put_record(&to->out, "config", all);
+        cgm_writer_put_record(&to->out, "results_config", results_only);
     }
     free(all);
     free(results_only);
@@ -148,23 +68,25 @@ static void put_root(writer *to)
     const cgm_run *run = to->run;
     const bool optimal = run->reward.status == CGM_REWARD_OPTIMAL;
     const int64_t schema = 1;
-    put_attribute(to, "/", "schema", CGM_H5_INT64, &schema);
-    put_attribute(to, "/", "seed", CGM_H5_UINT64, &run->config->seed);
-    put_attribute(to, "/", "status", CGM_H5_TEXT,
-                  optimal ? "complete" : cgm_reward_status_name(run->reward.status));
+    cgm_writer_put_attribute(&to->out, "/", "schema", CGM_H5_INT64, &schema);
+    cgm_writer_put_attribute(&to->out, "/", "seed", CGM_H5_UINT64, &run->config->seed);
+    cgm_writer_put_attribute(&to->out, "/", "status", CGM_H5_TEXT,
+                             optimal ? "complete" : cgm_reward_status_name(run->reward.status));
 
-    const int64_t size = to->comm->size;
-    const int64_t threads = to->comm->threads;
-    put_attribute(to, "/", "program", CGM_H5_TEXT, "cgm");
-    put_attribute(to, "/", "version", CGM_H5_TEXT, cgm_version());
-    put_attribute(to, "/", "git", CGM_H5_TEXT, cgm_git_revision());
-    put_attribute(to, "/", "mpi_size", CGM_H5_INT64, &size);
-    put_attribute(to, "/", "threads", CGM_H5_INT64, &threads);
-    put_attribute(to, "/", "instruction_set", CGM_H5_TEXT,
-                  cgm_instruction_set_name(run->kernel.instruction_set));
-    put_attribute(to, "/", "input_checksum", CGM_H5_UINT64, &run->input_checksum);
-    put_record(to, "command", run->command);
-    put_record(to, "started", run->started);
+    const int64_t size = to->out.comm->size;
+    const int64_t threads = to->out.comm->threads;
+    cgm_writer_put_attribute(&to->out, "/", "program", CGM_H5_TEXT, "cgm");
+    cgm_writer_put_attribute(&to->out, "/", "version", CGM_H5_TEXT, cgm_version());
+    cgm_writer_put_attribute(&to->out, "/", "git", CGM_H5_TEXT, cgm_git_revision());
+    cgm_writer_put_attribute(&to->out, "/", "mpi_size", CGM_H5_INT64, &size);
+    cgm_writer_put_attribute(&to->out, "/", "threads", CGM_H5_INT64, &threads);
+    cgm_writer_put_attribute(&to->out, "/", "instruction_set", CGM_H5_TEXT,
+                             cgm_instruction_set_name(run->kernel.instruction_set));
+    cgm_writer_put_attribute(&to->out, "/", "input_checksum", CGM_H5_UINT64, &run->input_checksum);
+    cgm_writer_put_record(&to->out, "command", run->command);
+    cgm_writer_put_record(&to->out, "reused",
+                          run->reuse.text[0] != '\0' ? run->reuse.text : "none");
+    cgm_writer_put_record(&to->out, "started", run->started);
     put_hosts(to);
     put_options(to);
 }
@@ -172,16 +94,18 @@ static void put_root(writer *to)
 static void put_warnings(writer *to)
 {
     const cgm_warnings *warnings = &to->run->warnings;
-    put_texts(to, "/warnings/code", warnings->count, warnings->code);
-    put_texts(to, "/warnings/text", warnings->count, warnings->text);
+    cgm_writer_put_texts(&to->out, "/warnings/code", warnings->count, warnings->code);
+    cgm_writer_put_texts(&to->out, "/warnings/text", warnings->count, warnings->text);
 }
 
 static void put_parties(writer *to)
 {
     const cgm_shard *shard = &to->run->shard;
-    put_texts(to, "/parties/name", shard->n_parties, shard->names);
-    put_array(to, "/parties/n_points", CGM_H5_INT64, shard->n_parties, shard->party_points);
-    put_array(to, "/parties/checksum", CGM_H5_UINT64, shard->n_parties, shard->checksums);
+    cgm_writer_put_texts(&to->out, "/parties/name", shard->n_parties, shard->names);
+    cgm_writer_put_array(&to->out, "/parties/n_points", CGM_H5_INT64, shard->n_parties,
+                         shard->party_points);
+    cgm_writer_put_array(&to->out, "/parties/checksum", CGM_H5_UINT64, shard->n_parties,
+                         shard->checksums);
 }
 
 static void put_kernel(writer *to)
@@ -190,20 +114,28 @@ static void put_kernel(writer *to)
     const cgm_kernel *kernel = &to->run->kernel;
     const cgm_diagnostics *diagnostics = &to->run->diagnostics;
     const int64_t sufficient = diagnostics->sufficient_condition;
+    const int64_t always_valid = choice->always_valid;
     if (kernel->feature_lengthscales != NULL) {
-        put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, kernel->n_features,
-                  kernel->feature_lengthscales);
+        cgm_writer_put_array(&to->out, "/kernel/lengthscale", CGM_H5_DOUBLE, kernel->n_features,
+                             kernel->feature_lengthscales);
     } else {
-        put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, 1, &kernel->lengthscale);
+        cgm_writer_put_array(&to->out, "/kernel/lengthscale", CGM_H5_DOUBLE, 1,
+                             &kernel->lengthscale);
     }
-    put_attribute(to, "/kernel", "type", CGM_H5_TEXT, cgm_kernel_name(kernel->type));
-    put_attribute(to, "/kernel", "rule", CGM_H5_TEXT, cgm_lengthscale_rule_name(choice->rule));
-    put_attribute(to, "/kernel", "passes", CGM_H5_INT64, &choice->passes);
-    put_attribute(to, "/kernel", "sufficient_condition", CGM_H5_INT64, &sufficient);
-    put_attribute(to, "/kernel", "monotone_violations", CGM_H5_INT64,
-                  &diagnostics->monotone_violations);
-    put_attribute(to, "/kernel", "marginals", CGM_H5_INT64, &diagnostics->marginals);
-    put_attribute(to, "/kernel", "worst_marginal", CGM_H5_DOUBLE, &diagnostics->worst_marginal);
+    cgm_writer_put_attribute(&to->out, "/kernel", "type", CGM_H5_TEXT,
+                             cgm_kernel_name(kernel->type));
+    cgm_writer_put_attribute(&to->out, "/kernel", "rule", CGM_H5_TEXT,
+                             cgm_lengthscale_rule_name(choice->rule));
+    cgm_writer_put_attribute(&to->out, "/kernel", "passes", CGM_H5_INT64, &choice->passes);
+    cgm_writer_put_attribute(&to->out, "/kernel", "always_valid", CGM_H5_INT64, &always_valid);
+    cgm_writer_put_attribute(&to->out, "/kernel", "sufficient_condition", CGM_H5_INT64,
+                             &sufficient);
+    cgm_writer_put_attribute(&to->out, "/kernel", "monotone_violations", CGM_H5_INT64,
+                             &diagnostics->monotone_violations);
+    cgm_writer_put_attribute(&to->out, "/kernel", "marginals", CGM_H5_INT64,
+                             &diagnostics->marginals);
+    cgm_writer_put_attribute(&to->out, "/kernel", "worst_marginal", CGM_H5_DOUBLE,
+                             &diagnostics->worst_marginal);
 }
 
 /* What scaling did to the features, if it did anything. */
@@ -212,42 +144,33 @@ static void put_features(writer *to)
     const cgm_features *features = &to->run->features;
     const int64_t d = to->run->shard.n_features;
     if (features->scaling != CGM_SCALE_NONE) {
-        put_array(to, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
-        put_array(to, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
+        cgm_writer_put_array(&to->out, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
+        cgm_writer_put_array(&to->out, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
     }
 }
 
 static void put_sums(writer *to)
 {
     const cgm_kernel_sums *sums = &to->run->sums;
-    const int64_t square[2] = {sums->n_parties, sums->n_parties};
-    const int64_t first_row = sums->first_row[to->comm->rank];
-    put_rows(to, "/sums/party_sums", CGM_H5_DOUBLE, 2, square, first_row,
-             sums->first_row[to->comm->rank + 1] - first_row, sums->party_sums);
-    put_array(to, "/sums/reference_sums", CGM_H5_DOUBLE, sums->n_parties, sums->reference_sums);
-    put_array(to, "/sums/party_candidate_sums", CGM_H5_DOUBLE, sums->n_parties,
-              sums->party_candidate_sums);
-    /* Whether a rank can read all of u or its slice alone, the slice is what it writes. */
-    const int64_t *slice = to->run->candidates.first + to->comm->rank;
-    put_rows(to, "/sums/candidate_sums", CGM_H5_DOUBLE, 1, &sums->n_candidates, slice[0],
-             slice[1] - slice[0], sums->candidate_sums + (slice[0] - sums->held_first));
-    put_attribute(to, "/sums", "candidate_sum", CGM_H5_DOUBLE, &sums->candidate_sum);
-    put_attribute(to, "/sums", "n_reference", CGM_H5_INT64, &sums->n_reference);
+    kept_sums_put(&to->out, sums, to->run->candidates.first);
+    cgm_writer_put_attribute(&to->out, "/sums", "candidates_checksum", CGM_H5_UINT64,
+                             &to->run->candidates.checksum);
 }
 
 static void put_values(writer *to)
 {
     const cgm_run *run = to->run;
     const int64_t n_parties = run->shard.n_parties;
-    put_array(to, "/values/single", CGM_H5_DOUBLE, n_parties, run->values.single);
-    put_array(to, "/values/ceiling", CGM_H5_DOUBLE, n_parties, run->values.ceiling);
-    put_array(to, "/values/stable", CGM_H5_DOUBLE, n_parties, run->reward.stable);
-    put_array(to, "/values/lower", CGM_H5_DOUBLE, n_parties, run->reward.lower);
+    cgm_writer_put_array(&to->out, "/values/single", CGM_H5_DOUBLE, n_parties, run->values.single);
+    cgm_writer_put_array(&to->out, "/values/ceiling", CGM_H5_DOUBLE, n_parties,
+                         run->values.ceiling);
+    cgm_writer_put_array(&to->out, "/values/stable", CGM_H5_DOUBLE, n_parties, run->reward.stable);
+    cgm_writer_put_array(&to->out, "/values/lower", CGM_H5_DOUBLE, n_parties, run->reward.lower);
     if (n_parties <= CGM_ENUMERATE_MAX) {
-        put_array(to, "/values/coalitions", CGM_H5_DOUBLE, INT64_C(1) << n_parties,
-                  run->values.coalitions);
+        cgm_writer_put_array(&to->out, "/values/coalitions", CGM_H5_DOUBLE, INT64_C(1) << n_parties,
+                             run->values.coalitions);
     }
-    put_attribute(to, "/values", "grand", CGM_H5_DOUBLE, &run->values.grand);
+    cgm_writer_put_attribute(&to->out, "/values", "grand", CGM_H5_DOUBLE, &run->values.grand);
 }
 
 static void put_shapley(writer *to)
@@ -256,29 +179,33 @@ static void put_shapley(writer *to)
     const int64_t n_parties = to->run->shard.n_parties;
     char semivalue[CGM_SEMIVALUE_TEXT];
     cgm_semivalue_text(&shapley->semivalue, semivalue);
-    put_array(to, "/shapley/phi", CGM_H5_DOUBLE, n_parties, shapley->phi);
-    put_array(to, "/shapley/alpha", CGM_H5_DOUBLE, n_parties, shapley->alpha);
-    put_attribute(to, "/shapley", "method", CGM_H5_TEXT,
-                  shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumerate" : "quadrature");
-    put_attribute(to, "/shapley", "semivalue", CGM_H5_TEXT, semivalue);
-    put_attribute(to, "/shapley", "error_estimate", CGM_H5_DOUBLE, &shapley->error_estimate);
-    put_attribute(to, "/shapley", "efficiency_gap", CGM_H5_DOUBLE, &shapley->efficiency_gap);
-    put_attribute(to, "/shapley", "nodes", CGM_H5_INT64, &shapley->nodes);
+    cgm_writer_put_array(&to->out, "/shapley/phi", CGM_H5_DOUBLE, n_parties, shapley->phi);
+    cgm_writer_put_array(&to->out, "/shapley/alpha", CGM_H5_DOUBLE, n_parties, shapley->alpha);
+    cgm_writer_put_attribute(&to->out, "/shapley", "method", CGM_H5_TEXT,
+                             shapley->method == CGM_SHAPLEY_ENUMERATE ? "enumerate" : "quadrature");
+    cgm_writer_put_attribute(&to->out, "/shapley", "semivalue", CGM_H5_TEXT, semivalue);
+    cgm_writer_put_attribute(&to->out, "/shapley", "error_estimate", CGM_H5_DOUBLE,
+                             &shapley->error_estimate);
+    cgm_writer_put_attribute(&to->out, "/shapley", "efficiency_gap", CGM_H5_DOUBLE,
+                             &shapley->efficiency_gap);
+    cgm_writer_put_attribute(&to->out, "/shapley", "nodes", CGM_H5_INT64, &shapley->nodes);
 }
 
 static void put_reward(writer *to)
 {
     const cgm_reward *reward = &to->run->reward;
-    put_array(to, "/reward/r", CGM_H5_DOUBLE, to->run->shard.n_parties, reward->r);
-    put_attribute(to, "/reward", "condition", CGM_H5_TEXT,
-                  cgm_reward_condition_name(reward->condition));
-    put_attribute(to, "/reward", "v_star", CGM_H5_DOUBLE, &reward->v_star);
-    put_attribute(to, "/reward", "rho", CGM_H5_DOUBLE, &reward->rho);
-    put_attribute(to, "/reward", "status", CGM_H5_TEXT, cgm_reward_status_name(reward->status));
-    put_attribute(to, "/reward", "binding", CGM_H5_TEXT, reward->binding);
-    put_attribute(to, "/reward", "total_violation", CGM_H5_DOUBLE, &reward->total_violation);
+    cgm_writer_put_array(&to->out, "/reward/r", CGM_H5_DOUBLE, to->run->shard.n_parties, reward->r);
+    cgm_writer_put_attribute(&to->out, "/reward", "condition", CGM_H5_TEXT,
+                             cgm_reward_condition_name(reward->condition));
+    cgm_writer_put_attribute(&to->out, "/reward", "v_star", CGM_H5_DOUBLE, &reward->v_star);
+    cgm_writer_put_attribute(&to->out, "/reward", "rho", CGM_H5_DOUBLE, &reward->rho);
+    cgm_writer_put_attribute(&to->out, "/reward", "status", CGM_H5_TEXT,
+                             cgm_reward_status_name(reward->status));
+    cgm_writer_put_attribute(&to->out, "/reward", "binding", CGM_H5_TEXT, reward->binding);
+    cgm_writer_put_attribute(&to->out, "/reward", "total_violation", CGM_H5_DOUBLE,
+                             &reward->total_violation);
     if (reward->lost != NULL) {
-        put_texts(to, "/reward/lost", to->run->shard.n_parties, reward->lost);
+        cgm_writer_put_texts(&to->out, "/reward/lost", to->run->shard.n_parties, reward->lost);
     }
 }
 
@@ -297,11 +224,13 @@ static void put_incentives(writer *to)
         violation[k] = rows[k].violation;
         realised[k] = rows[k].realised;
     }
-    put_texts(to, "/incentives/name", CGM_N_INCENTIVES, names);
-    put_array(to, "/incentives/holds", CGM_H5_INT64, CGM_N_INCENTIVES, holds);
-    put_array(to, "/incentives/violation", CGM_H5_DOUBLE, CGM_N_INCENTIVES, violation);
-    put_array(to, "/incentives/realised", CGM_H5_DOUBLE, CGM_N_INCENTIVES, realised);
-    put_texts(to, "/incentives/detail", CGM_N_INCENTIVES, details);
+    cgm_writer_put_texts(&to->out, "/incentives/name", CGM_N_INCENTIVES, names);
+    cgm_writer_put_array(&to->out, "/incentives/holds", CGM_H5_INT64, CGM_N_INCENTIVES, holds);
+    cgm_writer_put_array(&to->out, "/incentives/violation", CGM_H5_DOUBLE, CGM_N_INCENTIVES,
+                         violation);
+    cgm_writer_put_array(&to->out, "/incentives/realised", CGM_H5_DOUBLE, CGM_N_INCENTIVES,
+                         realised);
+    cgm_writer_put_texts(&to->out, "/incentives/detail", CGM_N_INCENTIVES, details);
 }
 
 /* beta_<%g> and a dataset in it. */
@@ -319,23 +248,25 @@ static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, in
     const int64_t total = set->offsets[to->run->shard.n_parties];
     const int64_t dims[2] = {total, pool->n_features};
     char path[PATH_ROOM];
-    double *points = cgm_alloc(to->comm, n_rows, row_bytes);
-    int64_t *labels = cgm_alloc(to->comm, n_rows, sizeof *labels);
-    if (have_all(to, points != NULL && labels != NULL)) {
-        cgm_status status = cgm_sampling_points(to->comm, pool, set->indices, n_rows, points,
+    double *points = cgm_alloc(to->out.comm, n_rows, row_bytes);
+    int64_t *labels = cgm_alloc(to->out.comm, n_rows, sizeof *labels);
+    if (cgm_writer_agree(&to->out, points != NULL && labels != NULL)) {
+        cgm_status status = cgm_sampling_points(to->out.comm, pool, set->indices, n_rows, points,
                                                 pool->has_labels ? labels : NULL);
-        to->status = to->status != CGM_OK ? to->status : status;
-        put_rows(to, set_path(set, "data", path), CGM_H5_DOUBLE, 2, dims, first, n_rows, points);
+        to->out.status = to->out.status != CGM_OK ? to->out.status : status;
+        cgm_writer_put_rows(&to->out, set_path(set, "data", path), CGM_H5_DOUBLE, 2, dims, first,
+                            n_rows, points);
         if (pool->has_labels) {
-            put_rows(to, set_path(set, "labels", path), CGM_H5_INT64, 1, dims, first, n_rows,
-                     labels);
+            cgm_writer_put_rows(&to->out, set_path(set, "labels", path), CGM_H5_INT64, 1, dims,
+                                first, n_rows, labels);
         }
     }
     free(points);
     free(labels);
-    put_rows(to, set_path(set, "indices", path), CGM_H5_INT64, 1, dims, first, n_rows,
-             set->indices);
-    put_rows(to, set_path(set, "values", path), CGM_H5_DOUBLE, 1, dims, first, n_rows, set->values);
+    cgm_writer_put_rows(&to->out, set_path(set, "indices", path), CGM_H5_INT64, 1, dims, first,
+                        n_rows, set->indices);
+    cgm_writer_put_rows(&to->out, set_path(set, "values", path), CGM_H5_DOUBLE, 1, dims, first,
+                        n_rows, set->values);
 }
 
 static void put_sampling(writer *to)
@@ -344,34 +275,39 @@ static void put_sampling(writer *to)
     const int64_t n_parties = run->shard.n_parties;
     for (int64_t s = 0; s < run->sampling.n_sets; s++) {
         const cgm_reward_set *set = &run->sampling.sets[s];
-        const int64_t first = set->offsets[run->shard.first_party[to->comm->rank]];
-        const int64_t end = set->offsets[run->shard.first_party[to->comm->rank + 1]];
+        const int64_t first = set->offsets[run->shard.first_party[to->out.comm->rank]];
+        const int64_t end = set->offsets[run->shard.first_party[to->out.comm->rank + 1]];
         char path[PATH_ROOM];
-        put_array(to, set_path(set, "offsets", path), CGM_H5_INT64, n_parties + 1, set->offsets);
+        cgm_writer_put_array(&to->out, set_path(set, "offsets", path), CGM_H5_INT64, n_parties + 1,
+                             set->offsets);
         put_rewards(to, set, first, end - first);
-        put_array(to, set_path(set, "start_value", path), CGM_H5_DOUBLE, n_parties,
-                  set->start_value);
-        put_array(to, set_path(set, "target", path), CGM_H5_DOUBLE, n_parties, run->reward.r);
-        put_array(to, set_path(set, "reached", path), CGM_H5_INT64, n_parties, set->reached);
-        put_array(to, set_path(set, "draws", path), CGM_H5_INT64, n_parties, set->draws);
+        cgm_writer_put_array(&to->out, set_path(set, "start_value", path), CGM_H5_DOUBLE, n_parties,
+                             set->start_value);
+        cgm_writer_put_array(&to->out, set_path(set, "target", path), CGM_H5_DOUBLE, n_parties,
+                             run->reward.r);
+        cgm_writer_put_array(&to->out, set_path(set, "reached", path), CGM_H5_INT64, n_parties,
+                             set->reached);
+        cgm_writer_put_array(&to->out, set_path(set, "draws", path), CGM_H5_INT64, n_parties,
+                             set->draws);
     }
 }
 
 /* One number of every stage and rank, [stages][ranks]. mine [stages] */
 static void put_by_rank(writer *to, const char *path, cgm_h5_type type, const void *mine)
 {
-    cgm_comm *comm = to->comm;
+    cgm_comm *comm = to->out.comm;
     const int64_t stages = to->run->timer.n_stages;
     const int64_t dims[2] = {stages, comm->size};
     const int64_t room = comm->rank == 0 ? stages * comm->size : 0;
     uint64_t *by_rank = cgm_alloc(comm, room, sizeof *by_rank);
     uint64_t *by_stage = cgm_alloc(comm, room, sizeof *by_stage);
-    if (have_all(to, by_rank != NULL && by_stage != NULL)) {
+    if (cgm_writer_agree(&to->out, by_rank != NULL && by_stage != NULL)) {
         cgm_comm_gather(comm, mine, by_rank, (size_t)stages * sizeof *by_rank, 0);
         for (int64_t k = 0; k < room; k++) {
             by_stage[k] = by_rank[k % comm->size * stages + k / comm->size];
         }
-        put_rows(to, path, type, 2, dims, 0, comm->rank == 0 ? stages : 0, by_stage);
+        cgm_writer_put_rows(&to->out, path, type, 2, dims, 0, comm->rank == 0 ? stages : 0,
+                            by_stage);
     }
     free(by_rank);
     free(by_stage);
@@ -419,26 +355,26 @@ static void put_timings(writer *to)
         work[3][k] = stage->total_work.bytes_received;
         work[4][k] = stage->largest_peak_memory;
     }
-    put_texts(to, "/timings/stage", count, names);
-    put_array(to, "/timings/min", CGM_H5_DOUBLE, count, seconds[0]);
-    put_array(to, "/timings/mean", CGM_H5_DOUBLE, count, seconds[1]);
-    put_array(to, "/timings/max", CGM_H5_DOUBLE, count, seconds[2]);
-    put_array(to, "/timings/slowest_rank", CGM_H5_INT64, count, work[0]);
-    put_array(to, "/timings/kernel_evaluations", CGM_H5_INT64, count, work[1]);
-    put_array(to, "/timings/bytes_sent", CGM_H5_INT64, count, work[2]);
-    put_array(to, "/timings/bytes_received", CGM_H5_INT64, count, work[3]);
-    put_array(to, "/timings/peak_memory", CGM_H5_INT64, count, work[4]);
+    cgm_writer_put_texts(&to->out, "/timings/stage", count, names);
+    cgm_writer_put_array(&to->out, "/timings/min", CGM_H5_DOUBLE, count, seconds[0]);
+    cgm_writer_put_array(&to->out, "/timings/mean", CGM_H5_DOUBLE, count, seconds[1]);
+    cgm_writer_put_array(&to->out, "/timings/max", CGM_H5_DOUBLE, count, seconds[2]);
+    cgm_writer_put_array(&to->out, "/timings/slowest_rank", CGM_H5_INT64, count, work[0]);
+    cgm_writer_put_array(&to->out, "/timings/kernel_evaluations", CGM_H5_INT64, count, work[1]);
+    cgm_writer_put_array(&to->out, "/timings/bytes_sent", CGM_H5_INT64, count, work[2]);
+    cgm_writer_put_array(&to->out, "/timings/bytes_received", CGM_H5_INT64, count, work[3]);
+    cgm_writer_put_array(&to->out, "/timings/peak_memory", CGM_H5_INT64, count, work[4]);
     put_rank_timings(to);
 }
 
 /* Last: what is only known when all else is written. */
 static void put_end(writer *to)
 {
-    cgm_comm_sum_unsigned(to->comm, &to->checksum, 1);
-    put_attribute(to, "/", "result_checksum", CGM_H5_UINT64, &to->checksum);
+    cgm_writer_total(&to->out);
+    cgm_writer_put_attribute(&to->out, "/", "result_checksum", CGM_H5_UINT64, &to->out.checksum);
     char finished[32];
     cgm_provenance_time(finished);
-    put_record(to, "finished", finished);
+    cgm_writer_put_record(&to->out, "finished", finished);
 }
 
 /* Texts of a dataset are padded to the longest. */
@@ -457,6 +393,7 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 {
     const int64_t n_parties = run->shard.n_parties;
     int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
+    words += 2 * run->sums.layers.n_layers * run->candidates.n_points;
     if (n_parties <= CGM_ENUMERATE_MAX) {
         words += INT64_C(1) << n_parties;
     }
@@ -479,12 +416,12 @@ static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checks
         put_root,    put_warnings, put_parties,    put_features, put_kernel,  put_sums, put_values,
         put_shapley, put_reward,   put_incentives, put_sampling, put_timings, put_end,
     };
-    writer to = {.comm = file->comm, .run = state, .file = *file};
-    for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.status == CGM_OK; k++) {
+    writer to = {.out = {.comm = file->comm, .file = file}, .run = state};
+    for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.out.status == CGM_OK; k++) {
         parts[k](&to);
     }
-    *checksum = to.checksum;
-    return to.status;
+    *checksum = to.out.checksum;
+    return to.out.status;
 }
 
 cgm_status cgm_output_write(cgm_comm *comm, const cgm_run *run)

@@ -106,31 +106,6 @@ static cgm_status check_directory(cgm_comm *comm, const char *path)
     return status;
 }
 
-/* The first line of two INI texts that differs, as section and line, in the message. */
-static cgm_status fail_at_difference(cgm_comm *comm, const char *path, const char *old,
-                                     const char *new)
-{
-    const char *section = "";
-    int section_length = 0;
-    for (;;) {
-        size_t n_old = strcspn(old, "\n");
-        size_t n_new = strcspn(new, "\n");
-        if (n_old != n_new || strncmp(old, new, n_old) != 0) {
-            return cgm_fail(comm, CGM_ERR_OUTPUT,
-                            "output.file '%s' exists and was made with other options: '%.*s %.*s' "
-                            "there, '%.*s' now; " REMEDY,
-                            path, section_length, section, cgm_int((int64_t)n_old), old,
-                            cgm_int((int64_t)n_new), new);
-        }
-        if (*new == '[') {
-            section = new;
-            section_length = cgm_int((int64_t)n_new);
-        }
-        old += n_old + (old[n_old] != '\0');
-        new += n_new + (new[n_new] != '\0');
-    }
-}
-
 static cgm_status check_options(cgm_comm *comm, const cgm_config *config)
 {
     const char *path = config->output_file;
@@ -145,7 +120,12 @@ static cgm_status check_options(cgm_comm *comm, const cgm_config *config)
         status = cgm_fail(comm, CGM_ERR_OUTPUT,
                           "output.file '%s' exists and is not a result of cgm; " REMEDY, path);
     } else if (strcmp(run.options, options) != 0) {
-        status = fail_at_difference(comm, path, run.options, options);
+        const cgm_config_difference differs = cgm_config_compare(run.options, options);
+        status = cgm_fail(comm, CGM_ERR_OUTPUT,
+                          "output.file '%s' exists and was made with other options: '%.*s %.*s' "
+                          "there, '%.*s' now; " REMEDY,
+                          path, differs.section_length, differs.section, differs.old_length,
+                          differs.old, differs.new_length, differs.new);
     }
     destroy_earlier(&run);
     free(options);

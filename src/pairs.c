@@ -22,6 +22,9 @@ typedef struct ring_walk {
     const cgm_shard *shard;
     const cgm_candidates *candidates;
     const cgm_pair_visitor *visitor;
+    cgm_units *units;
+    const cgm_pause *pause;
+    bool pausing; /* the tiles that are left stay undone */
     packed home;
     packed guest;        /* blocks that are at home on the rank met in this step */
     double *own;         /* coordinates that this rank sends */
@@ -222,7 +225,54 @@ static void report(ring_walk *walk, const cgm_block *rows, const cgm_block *colu
 #pragma omp atomic read
         done = walk->points_done;
         cgm_progress_report(walk->comm, &walk->progress, done, walk->points_total);
+        if (walk->pause != NULL && walk->pause->due(walk->comm, walk->pause->state)) {
+#pragma omp atomic write
+            walk->pausing = true;
+        }
     }
+}
+
+static bool is_pausing(const ring_walk *walk)
+{
+    bool pausing;
+#pragma omp atomic read
+    pausing = walk->pausing;
+    return pausing;
+}
+
+/* One tile, on any thread. Returns the kernel evaluations. */
+static int64_t visit_tile(const ring_walk *walk, const cgm_tile *tile, const cgm_meeting *meeting)
+{
+    walk->visitor->tile(walk->visitor->state, tile, meeting);
+    return tile->row_segment->n_points *
+           (tile->columns->n_points - tile->columns->segments[tile->first_segment].begin);
+}
+
+/* What of a tile is not done yet: as an earlier walk may have packed small parties otherwise, that
+ * may be any of its segments. */
+static int64_t visit_undone(const ring_walk *walk, const cgm_tile *tile, const cgm_meeting *meeting)
+{
+    cgm_units *units = walk->units;
+    const cgm_segment *segments = tile->columns->segments;
+    const int64_t row = cgm_units_segment(units, tile->row_segment);
+    const int64_t first = cgm_units_segment(units, &segments[tile->first_segment]);
+    const int64_t end = first + tile->columns->n_segments - tile->first_segment;
+    int64_t evaluations = 0;
+    for (int64_t at = cgm_units_find(units, row, first, end, false); at < end;) {
+        const int64_t until = cgm_units_find(units, row, at, end, true);
+        cgm_tile part = *tile;
+        cgm_block columns = *tile->columns;
+        part.first_segment = tile->first_segment + at - first;
+        if (until < end) {
+            columns.n_segments = tile->first_segment + until - first;
+            columns.n_points = segments[columns.n_segments].begin;
+            part.columns = &columns;
+        }
+        evaluations += visit_tile(walk, &part, meeting);
+        cgm_units_mark(units, row, at, until);
+        at = cgm_units_find(units, row, until, end, false);
+    }
+    return evaluations;
 }
 
 /* All segments of one block, or every other one, against another block. Local, on any thread.
@@ -233,9 +283,8 @@ static int64_t visit_blocks(const ring_walk *walk, const cgm_block *rows, const 
     int64_t evaluations = 0;
     for (int64_t k = first; k < rows->n_segments; k += step) {
         const cgm_tile tile = {rows, &rows->segments[k], columns, rows == columns ? k : 0};
-        walk->visitor->tile(walk->visitor->state, &tile, meeting);
-        evaluations += tile.row_segment->n_points *
-                       (columns->n_points - columns->segments[tile.first_segment].begin);
+        evaluations += walk->units != NULL ? visit_undone(walk, &tile, meeting)
+                                           : visit_tile(walk, &tile, meeting);
     }
     return evaluations;
 }
@@ -261,7 +310,7 @@ static void visit_range(ring_walk *walk, const block_range *range)
     reduction(+ : evaluations)
     for (int64_t a = range->first_row; a < range->end_row; a++) {
         for (int64_t b = range->first_column; b < range->end_column; b++) {
-            if (same && b < a) {
+            if ((same && b < a) || is_pausing(walk)) {
                 continue;
             }
             const cgm_block *rows = &range->rows->blocks[a];
@@ -367,10 +416,17 @@ static void walk_ring(ring_walk *walk)
     }
 }
 
-cgm_status cgm_pairs_visit(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates *candidates,
-                           const cgm_kernel *kernel, const cgm_pair_visitor *visitor)
+cgm_status cgm_pairs_visit_undone(cgm_comm *comm, const cgm_shard *shard,
+                                  const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                  const cgm_pair_visitor *visitor, cgm_units *units,
+                                  const cgm_pause *pause, bool *complete)
 {
-    ring_walk walk = {.comm = comm, .shard = shard, .candidates = candidates, .visitor = visitor};
+    ring_walk walk = {.comm = comm,
+                      .shard = shard,
+                      .candidates = candidates,
+                      .visitor = visitor,
+                      .units = units->n_words > 0 ? units : NULL,
+                      .pause = pause};
     cgm_status status = cgm_pool_pack(comm, candidates, shard->n_parties, kernel);
     if (status == CGM_OK) {
         status = cgm_agree(comm, walk_create(&walk));
@@ -382,5 +438,19 @@ cgm_status cgm_pairs_visit(cgm_comm *comm, const cgm_shard *shard, const cgm_can
         walk_ring(&walk);
     }
     walk_destroy(&walk);
+    *complete = true;
+    if (status == CGM_OK && pause != NULL) {
+        int64_t pausing = walk.pausing;
+        cgm_comm_sum(comm, &pausing, 1);
+        *complete = pausing == 0;
+    }
     return status;
+}
+
+cgm_status cgm_pairs_visit(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates *candidates,
+                           const cgm_kernel *kernel, const cgm_pair_visitor *visitor)
+{
+    cgm_units none = {0};
+    bool complete;
+    return cgm_pairs_visit_undone(comm, shard, candidates, kernel, visitor, &none, NULL, &complete);
 }

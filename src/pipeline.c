@@ -11,6 +11,7 @@
 typedef struct stage {
     const char *name;
     cgm_status (*run)(cgm_comm *comm, cgm_run *run);
+    cgm_kept kept; /* what a checkpoint keeps of it */
 } stage;
 
 /* Names in order, data, labels and pool: equal for equal input, whatever files it came in. */
@@ -47,6 +48,9 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
         status =
             cgm_output_is_complete(comm, run->config, run->input_checksum, &run->already_complete);
     }
+    if (status == CGM_OK && !run->already_complete) {
+        status = cgm_checkpoint_open(comm, run, run->started_at, &run->checkpoint);
+    }
     return status;
 }
 
@@ -56,10 +60,30 @@ static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
                               &run->features);
 }
 
+/* What was begun with one rounding goes on with it. */
+static cgm_status follow_checkpoint(cgm_comm *comm, const cgm_checkpoint *checkpoint,
+                                    cgm_instruction_set *chosen)
+{
+    if (checkpoint->found == CGM_KEPT_NOTHING ||
+        cgm_instruction_sets_agree(*chosen, checkpoint->instruction_set)) {
+        return CGM_OK;
+    }
+    if (checkpoint->instruction_set <= *chosen) {
+        *chosen = checkpoint->instruction_set;
+        return CGM_OK;
+    }
+    return cgm_agree(comm, cgm_fail(comm, CGM_ERR_INPUT,
+                                    "checkpoint '%s' was made with %s instructions, which not all "
+                                    "processors have here; run it where they do",
+                                    checkpoint->from,
+                                    cgm_instruction_set_name(checkpoint->instruction_set)));
+}
+
 /* The ranks take one instruction set, because its rounding is part of the results. */
-static cgm_status choose_instructions(cgm_comm *comm, cgm_instruction_choice choice,
+static cgm_status choose_instructions(cgm_comm *comm, const cgm_run *run,
                                       cgm_instruction_set *chosen)
 {
+    const cgm_instruction_choice choice = run->config->instruction_set;
     const cgm_instruction_set own = cgm_instruction_set_best();
     double least = (double)own;
     cgm_comm_min(comm, &least, 1);
@@ -70,14 +94,15 @@ static cgm_status choose_instructions(cgm_comm *comm, cgm_instruction_choice cho
                  "run.instruction_set = %s: the processor has nothing better than %s; use auto",
                  cgm_instruction_set_name(*chosen), cgm_instruction_set_name(own));
     }
-    return cgm_agree(comm, *chosen > own ? CGM_ERR_USAGE : CGM_OK);
+    cgm_status status = cgm_agree(comm, *chosen > own ? CGM_ERR_USAGE : CGM_OK);
+    return status == CGM_OK ? follow_checkpoint(comm, &run->checkpoint, chosen) : status;
 }
 
 static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     cgm_instruction_set instructions;
-    cgm_status status = choose_instructions(comm, config->instruction_set, &instructions);
+    cgm_status status = choose_instructions(comm, run, &instructions);
     if (status == CGM_OK) {
         status = cgm_spread_measure(comm, &run->shard, &run->candidates, &run->spread);
     }
@@ -87,16 +112,32 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
     run->kernel = (cgm_kernel){.type = config->kernel_type,
                                .instruction_set = instructions,
                                .n_features = run->shard.n_features,
-                               .centre = run->spread.centre};
+                               .centre = run->spread.pool_centre};
+    status = cgm_reuse_open(comm, run, &run->reuse);
+    if (status != CGM_OK) {
+        return status;
+    }
+    const cgm_checkpoint *checkpoint = &run->checkpoint;
+    const cgm_lengthscale_course course = {
+        .known = checkpoint->found >= CGM_KEPT_KERNEL ? &checkpoint->choice
+                                                      : cgm_reuse_lengthscale(&run->reuse),
+        .begin = checkpoint->found == CGM_KEPT_PASSES ? &checkpoint->passes : NULL,
+        .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PASSES)};
     return cgm_lengthscale_choose(comm, &run->shard, &run->candidates, run->spread.overall,
                                   config->lengthscale_rule, config->lengthscales,
-                                  config->n_lengthscales, config->seed, &run->kernel,
+                                  config->n_lengthscales, config->seed, &course, &run->kernel,
                                   &run->lengthscale);
 }
 
 static cgm_status compute_kernel_sums(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_kernel_sums_compute(comm, &run->shard, &run->candidates, &run->kernel, &run->sums);
+    const cgm_checkpoint *checkpoint = &run->checkpoint;
+    const cgm_sums_source *source = checkpoint->found >= CGM_KEPT_PARTIAL
+                                        ? &checkpoint->sums
+                                        : cgm_reuse_sums(comm, &run->kernel, &run->reuse);
+    return cgm_kernel_sums_complete(comm, &run->shard, &run->candidates, &run->kernel, source,
+                                    cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PARTIAL),
+                                    &run->sums);
 }
 
 static cgm_status compute_values(cgm_comm *comm, cgm_run *run)
@@ -127,9 +168,13 @@ static cgm_status solve_reward(cgm_comm *comm, cgm_run *run)
 static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
+    const cgm_checkpoint *checkpoint = &run->checkpoint;
+    const cgm_sampling_course course = {
+        .begin = checkpoint->found == CGM_KEPT_CHAINS ? &checkpoint->chains : NULL,
+        .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_CHAINS)};
     return cgm_sampling_draw(comm, &run->shard, &run->candidates, &run->kernel, &run->sums,
                              &run->reward, config->inv_temp, config->n_inv_temp, config->patience,
-                             config->seed, &run->sampling);
+                             config->seed, &course, &run->sampling);
 }
 
 static cgm_status certify_incentives(cgm_comm *comm, cgm_run *run)
@@ -155,23 +200,25 @@ static cgm_status write_output(cgm_comm *comm, cgm_run *run)
 
 /* The order of the run. A stage reads what those above it left in the run and adds its own. */
 static const stage stages[] = {
-    {"input", read_input},
-    {"features", scale_features},
-    {"lengthscale", choose_lengthscale},
-    {"kernel_sums", compute_kernel_sums},
-    {"coalition", compute_values},
-    {"diagnostics", measure_diagnostics},
-    {"shapley", compute_shapley},
-    {"reward_lp", solve_reward},
-    {"sampling", draw_samples},
-    {"incentives", certify_incentives},
-    {"warnings", collect_warnings},
-    {"output", write_output},
+    {"input", read_input, CGM_KEPT_NOTHING},
+    {"features", scale_features, CGM_KEPT_NOTHING},
+    {"lengthscale", choose_lengthscale, CGM_KEPT_KERNEL},
+    {"kernel_sums", compute_kernel_sums, CGM_KEPT_SUMS},
+    {"coalition", compute_values, CGM_KEPT_NOTHING},
+    {"diagnostics", measure_diagnostics, CGM_KEPT_NOTHING},
+    {"shapley", compute_shapley, CGM_KEPT_NOTHING},
+    {"reward_lp", solve_reward, CGM_KEPT_NOTHING},
+    {"sampling", draw_samples, CGM_KEPT_CHAINS},
+    {"incentives", certify_incentives, CGM_KEPT_NOTHING},
+    {"warnings", collect_warnings, CGM_KEPT_NOTHING},
+    {"output", write_output, CGM_KEPT_NOTHING},
 };
 enum { N_STAGES = sizeof stages / sizeof stages[0] };
 
 void cgm_pipeline_release(cgm_run *run)
 {
+    cgm_reuse_close(&run->reuse);
+    cgm_checkpoint_close(&run->checkpoint);
     cgm_warnings_destroy(&run->warnings);
     cgm_incentives_destroy(&run->incentives);
     cgm_sampling_destroy(&run->sampling);
@@ -190,6 +237,9 @@ static cgm_status run_stages(cgm_comm *comm, cgm_run *run)
     for (int k = 0; k < N_STAGES; k++) {
         cgm_timer_start(&run->timer, comm, stages[k].name);
         cgm_status status = stages[k].run(comm, run);
+        if (status == CGM_OK && k < N_STAGES - 1) {
+            status = cgm_checkpoint_stage_ended(comm, &run->checkpoint, stages[k].kept);
+        }
         cgm_timer_stop(&run->timer, comm);
         if (status != CGM_OK) {
             return status;
@@ -205,6 +255,9 @@ static cgm_status run_stages(cgm_comm *comm, cgm_run *run)
             cgm_report_header(comm, run, stdout);
         }
     }
+    if (comm->rank == 0) {
+        cgm_checkpoint_remove(&run->checkpoint);
+    }
     cgm_timer_collect(comm, &run->timer);
     cgm_report_results(comm, run, stdout);
     return CGM_OK;
@@ -212,7 +265,7 @@ static cgm_status run_stages(cgm_comm *comm, cgm_run *run)
 
 cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command)
 {
-    cgm_run run = {.config = config, .command = command};
+    cgm_run run = {.config = config, .command = command, .started_at = cgm_timer_now()};
     comm->progress_interval = config->progress;
     comm->threads = cgm_int(config->threads);
     cgm_provenance_time(run.started);

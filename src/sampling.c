@@ -6,7 +6,7 @@
 #include "cgm/coalition.h"
 #include "cgm/log.h"
 #include "cgm/sampling_team.h"
-#include "sampling_rows.h"
+#include "sampling_drawing.h"
 
 /* Blocks that a rank's part should have at the least: a sweep over fewer takes no longer than
  * telling the others about it. */
@@ -40,38 +40,6 @@ cgm_sampling_plan cgm_sampling_plan_for(int size, int64_t n_parties, int64_t n_i
     }
     return plan;
 }
-
-/* ---- what a team works on ---- */
-
-typedef struct party_drawing {
-    cgm_comm *comm;
-    const cgm_shard *shard;
-    const cgm_kernel_sums *sums;
-    const cgm_reward *reward;
-    const cgm_sampling_rules *rules;
-    const cgm_sampling_plan *plan;
-    cgm_sampling *sampling;
-    cgm_progress progress;
-
-    cgm_comm ranks; /* of this rank's team */
-    cgm_sampling_pool pool;
-    cgm_team team;
-    drawn_rows drawn;
-    cgm_status status; /* of this rank */
-
-    cgm_window tasks;  /* on rank 0: how many are taken */
-    cgm_window points; /* every rank's share of the parties' points */
-    int64_t *order;    /* [n_parties] parties as they are offered */
-    int64_t n_tasks;
-    int64_t n_taken; /* of all, as far as this rank knows */
-
-    int64_t party;        /* of the task whose chains are started now */
-    int64_t set, end_set; /* its chains that are not started yet */
-    bool exhausted;       /* there is no task after it */
-    double *start;        /* [candidates of the part] a_c of the party's own data */
-    bool start_stands;    /* start is that of this party */
-    double *rows;         /* [CGM_BLOCK_POINTS][n_features] of its points */
-} party_drawing;
 
 /* ---- who draws for whom ---- */
 
@@ -131,24 +99,30 @@ static int64_t next_task(party_drawing *d)
     return task;
 }
 
+/* Takes the next task, if there is one. */
+static void take_task(party_drawing *d)
+{
+    const int64_t task = d->exhausted ? -1 : next_task(d);
+    const int64_t sets = d->rules->n_inv_temp;
+    d->exhausted = task < 0;
+    if (task >= 0) {
+        d->n_taken = task + 1;
+        d->party = d->order[d->plan->by_chain ? task / sets : task];
+        d->set = d->plan->by_chain ? task % sets : 0;
+        d->end_set = d->plan->by_chain ? d->set + 1 : sets;
+        d->start_stands = false;
+    }
+}
+
 /* The next chain to start, in party and set; false when none is left. */
 static bool next_chain(party_drawing *d)
 {
-    if (d->set < d->end_set) {
-        d->set++;
-    }
-    if (d->set == d->end_set && !d->exhausted) {
-        const int64_t task = next_task(d);
-        const int64_t sets = d->rules->n_inv_temp;
-        d->exhausted = task < 0;
-        if (task >= 0) {
-            d->n_taken = task + 1;
-            d->party = d->order[d->plan->by_chain ? task / sets : task];
-            d->set = d->plan->by_chain ? task % sets : 0;
-            d->end_set = d->plan->by_chain ? d->set + 1 : sets;
-            d->start_stands = false;
+    do {
+        d->set += d->set < d->end_set;
+        if (d->set == d->end_set) {
+            take_task(d);
         }
-    }
+    } while (d->set < d->end_set && drawing_is_finished(d, d->set, d->party));
     return d->set < d->end_set;
 }
 
@@ -181,7 +155,7 @@ static void fetch_points(party_drawing *d, int64_t first, int64_t count)
     }
 }
 
-static void note(party_drawing *d, cgm_status status)
+void drawing_note(party_drawing *d, cgm_status status)
 {
     d->status = d->status != CGM_OK ? d->status : status;
 }
@@ -195,7 +169,7 @@ static void make_start(party_drawing *d)
         const int64_t left = points - first;
         const int64_t count = left < CGM_BLOCK_POINTS ? left : CGM_BLOCK_POINTS;
         fetch_points(d, first, count);
-        note(d, cgm_sampling_add_affinity(&d->ranks, &d->pool, d->rows, count, d->start));
+        drawing_note(d, cgm_sampling_add_affinity(&d->ranks, &d->pool, d->rows, count, d->start));
     }
     d->start_stands = true;
 }
@@ -203,8 +177,8 @@ static void make_start(party_drawing *d)
 static void keep_reward(party_drawing *d, const cgm_team_chain *slot)
 {
     if (d->ranks.rank == 0) {
-        note(d, drawn_rows_keep(d->comm, &slot->chain, slot->set, slot->party, &d->drawn,
-                                d->sampling));
+        drawing_note(d, drawn_rows_keep(d->comm, &slot->chain, slot->set, slot->party, &d->drawn,
+                                        d->sampling));
     }
 }
 
@@ -222,6 +196,7 @@ static void start_chain(party_drawing *d, int64_t k)
                                    .name = d->shard->names[d->party]};
     slot->party = d->party;
     slot->set = d->set;
+    drawing_give(d, slot);
     cgm_chain_begin(&slot->chain, &start);
     if (cgm_chain_is_finished(&slot->chain)) {
         keep_reward(d, slot);
@@ -256,19 +231,53 @@ static void retire_finished(party_drawing *d)
     }
 }
 
-/* Until no task is left, or a rank of the team fails: then the whole team ends here. */
-static void draw_tasks(party_drawing *d)
+static cgm_team_wish wish_of(const party_drawing *d)
+{
+    const cgm_pause *pause = d->course->pause;
+    if (d->status != CGM_OK) {
+        return CGM_TEAM_GIVE_UP;
+    }
+    return pause != NULL && pause->due(d->comm, pause->state) ? CGM_TEAM_PAUSE : CGM_TEAM_GO_ON;
+}
+
+/* Until no task is left or the team pauses, which may go on later; or a rank of the team fails:
+ * then the whole team ends here. Returns whether there is something to go on with. */
+static bool draw_tasks(party_drawing *d)
 {
     fill_slots(d);
     for (int64_t live = cgm_team_count(&d->team); live > 0; live = cgm_team_count(&d->team)) {
         cgm_team_sweep(&d->team);
-        if (!cgm_team_choose(&d->team, d->status != CGM_OK)) {
-            break;
+        const cgm_team_wish wish = cgm_team_choose(&d->team, wish_of(d));
+        if (wish != CGM_TEAM_GO_ON) {
+            return wish == CGM_TEAM_PAUSE;
         }
-        note(d, cgm_team_take(&d->team));
+        drawing_note(d, cgm_team_take(&d->team));
+        drawing_note(d, drawing_check(d));
         retire_finished(d);
         fill_slots(d);
         cgm_progress_report(d->comm, &d->progress, (double)(d->n_taken - 1), (double)d->n_tasks);
+    }
+    return false;
+}
+
+/* Teams draw; if any of them pauses, all that was drawn is kept once they all pause or have ended.
+ */
+static cgm_status draw_with_pauses(party_drawing *d)
+{
+    for (;;) {
+        int64_t paused = draw_tasks(d);
+        cgm_status status = cgm_agree(d->comm, d->status);
+        if (status != CGM_OK || d->course->pause == NULL) {
+            return status;
+        }
+        cgm_comm_sum(d->comm, &paused, 1);
+        if (paused == 0) {
+            return CGM_OK;
+        }
+        status = drawing_keep(d);
+        if (status != CGM_OK) {
+            return status;
+        }
     }
 }
 
@@ -346,6 +355,8 @@ static void release(party_drawing *d)
     cgm_team_destroy(&d->team);
     cgm_window_destroy(&d->points);
     cgm_window_destroy(&d->tasks);
+    cgm_window_destroy(&d->given);
+    free(d->given_first);
     free(d->order);
     free(d->start);
     free(d->rows);
@@ -367,12 +378,12 @@ static cgm_status draw_in_teams(party_drawing *d)
         status = open_windows(d);
     }
     if (status == CGM_OK) {
-        draw_tasks(d);
+        status = drawing_begin(d);
+    }
+    if (status == CGM_OK) {
+        status = draw_with_pauses(d);
     }
     cgm_comm_join(comm, &d->ranks);
-    if (status == CGM_OK) {
-        status = cgm_agree(comm, d->status);
-    }
     if (status == CGM_OK) {
         status = drawn_rows_hand_over(comm, d->shard, &d->drawn, d->sampling);
     }
@@ -383,14 +394,16 @@ cgm_status cgm_sampling_draw_planned(cgm_comm *comm, const cgm_shard *shard,
                                      const cgm_candidates *candidates, const cgm_kernel *kernel,
                                      const cgm_kernel_sums *sums, const cgm_reward *reward,
                                      const cgm_sampling_rules *rules, const cgm_sampling_plan *plan,
-                                     cgm_sampling *sampling)
+                                     const cgm_sampling_course *course, cgm_sampling *sampling)
 {
+    static const cgm_sampling_course straight = {NULL, NULL};
     party_drawing d = {.comm = comm,
                        .shard = shard,
                        .sums = sums,
                        .reward = reward,
                        .rules = rules,
                        .plan = plan,
+                       .course = course != NULL ? course : &straight,
                        .sampling = sampling,
                        .progress = cgm_progress_start(comm, "sampling")};
     cgm_status status = cgm_agree(comm, sampling_create(comm, sums, rules, sampling));
@@ -408,13 +421,14 @@ cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
                              const cgm_candidates *candidates, const cgm_kernel *kernel,
                              const cgm_kernel_sums *sums, const cgm_reward *reward,
                              const double *inv_temp, int64_t n_inv_temp, double patience,
-                             uint64_t seed, cgm_sampling *sampling)
+                             uint64_t seed, const cgm_sampling_course *course,
+                             cgm_sampling *sampling)
 {
     const cgm_sampling_rules rules = {inv_temp, n_inv_temp, patience, seed};
     const cgm_sampling_plan plan =
         cgm_sampling_plan_for(comm->size, shard->n_parties, n_inv_temp, candidates);
     return cgm_sampling_draw_planned(comm, shard, candidates, kernel, sums, reward, &rules, &plan,
-                                     sampling);
+                                     course, sampling);
 }
 
 void cgm_sampling_destroy(cgm_sampling *sampling)

@@ -7,8 +7,10 @@ cgm_status drawn_rows_create(cgm_comm *comm, int64_t n_parties, int64_t n_sets, 
 {
     *drawn = (drawn_rows){.n_parties = n_parties, .n_sets = n_sets};
     drawn->first = cgm_alloc(comm, n_sets * n_parties, sizeof *drawn->first);
+    drawn->kept = cgm_alloc(comm, n_sets * n_parties, sizeof *drawn->kept);
     drawn->drawer = cgm_alloc(comm, n_sets * n_parties, sizeof *drawn->drawer);
-    return drawn->first != NULL && drawn->drawer != NULL ? CGM_OK : CGM_ERR_MEMORY;
+    return drawn->first != NULL && drawn->kept != NULL && drawn->drawer != NULL ? CGM_OK
+                                                                                : CGM_ERR_MEMORY;
 }
 
 void drawn_rows_destroy(drawn_rows *drawn)
@@ -16,6 +18,7 @@ void drawn_rows_destroy(drawn_rows *drawn)
     free(drawn->indices);
     free(drawn->values);
     free(drawn->first);
+    free(drawn->kept);
     free(drawn->drawer);
     *drawn = (drawn_rows){0};
 }
@@ -38,27 +41,46 @@ static cgm_status make_room(cgm_comm *comm, int64_t count, drawn_rows *drawn)
     return CGM_OK;
 }
 
-cgm_status drawn_rows_keep(cgm_comm *comm, const cgm_chain *chain, int64_t set, int64_t party,
-                           drawn_rows *drawn, cgm_sampling *sampling)
+/* Appends a reward, and notes what is known of it. */
+static cgm_status append(cgm_comm *comm, int64_t place, int64_t count, const int64_t *indices,
+                         const double *values, drawn_rows *drawn, cgm_sampling *sampling)
 {
-    cgm_reward_set *rewards = &sampling->sets[set];
-    const int64_t count = cgm_chain_reward(chain);
-    const int64_t place = set * drawn->n_parties + party;
     cgm_status status = make_room(comm, count, drawn);
     if (status != CGM_OK) {
         return status;
     }
     drawn->first[place] = drawn->n_rows;
+    drawn->kept[place] = 1;
     drawn->drawer[place] = comm->rank;
     for (int64_t k = 0; k < count; k++) {
-        drawn->indices[drawn->n_rows] = chain->indices[k];
-        drawn->values[drawn->n_rows] = chain->values[k];
+        drawn->indices[drawn->n_rows] = indices[k];
+        drawn->values[drawn->n_rows] = values[k];
         drawn->n_rows++;
     }
-    rewards->offsets[party + 1] = count; /* a count until all ranks know all counts */
+    /* A count until all ranks know all counts. */
+    sampling->sets[place / drawn->n_parties].offsets[place % drawn->n_parties + 1] = count;
+    return CGM_OK;
+}
+
+cgm_status drawn_rows_keep(cgm_comm *comm, const cgm_chain *chain, int64_t set, int64_t party,
+                           drawn_rows *drawn, cgm_sampling *sampling)
+{
+    cgm_reward_set *rewards = &sampling->sets[set];
     rewards->draws[party] = chain->n_draws;
     rewards->reached[party] = chain->reached;
-    return CGM_OK;
+    return append(comm, set * drawn->n_parties + party, cgm_chain_reward(chain), chain->indices,
+                  chain->values, drawn, sampling);
+}
+
+cgm_status drawn_rows_keep_given(cgm_comm *comm, const cgm_sampling_partial *begin, int64_t place,
+                                 drawn_rows *drawn, cgm_sampling *sampling)
+{
+    cgm_reward_set *rewards = &sampling->sets[place / drawn->n_parties];
+    const int64_t first = begin->first_row[place] - begin->first_local;
+    rewards->draws[place % drawn->n_parties] = begin->draws[place];
+    rewards->reached[place % drawn->n_parties] = begin->reached[place];
+    return append(comm, place, begin->n_rows[place], begin->indices + first, begin->values + first,
+                  drawn, sampling);
 }
 
 /* One rank alone has each number, the others 0. */

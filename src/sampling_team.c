@@ -53,6 +53,7 @@ void cgm_team_destroy(cgm_team *team)
 {
     for (int64_t k = 0; k < team->n_slots; k++) {
         cgm_chain_destroy(&team->slots[k].chain);
+        free(team->slots[k].given);
     }
     free(team->slots);
     free(team->points);
@@ -198,15 +199,16 @@ static void judge_proposals(cgm_team *team, cgm_team_chain *slot, int64_t count,
     }
 }
 
-/* Extremes of the whole pool, first proposals, and whether any rank gives up. */
-static bool first_round(cgm_team *team, bool failed)
+/* Extremes of the whole pool, first proposals, and the strongest wish. */
+static cgm_team_wish first_round(cgm_team *team, cgm_team_wish wish)
 {
     int64_t counts[CGM_TEAM_CHAINS] = {0};
     int64_t n = 0;
-    team->words[n++] = failed ? 1.0 : 0.0;
+    team->words[n++] = wish;
     for (int64_t k = 0; k < team->n_slots; k++) {
         cgm_team_chain *slot = &team->slots[k];
-        slot->candidate = -1;
+        const int64_t draws = slot->chain.n_draws;
+        slot->candidate = draws < slot->n_given ? slot->given[draws] : -1;
         slot->sums.affinity = NAN;
         slot->tried = 0;
         counts[k] = round_length(team, slot);
@@ -218,8 +220,9 @@ static bool first_round(cgm_team *team, bool failed)
         }
     }
     reduce(team, n);
-    if (team->words[0] > 0.0) {
-        return false;
+    wish = (cgm_team_wish)team->words[0];
+    if (wish != CGM_TEAM_GO_ON) {
+        return wish;
     }
     n = 1;
     for (int64_t k = 0; k < team->n_slots; k++) {
@@ -230,7 +233,7 @@ static bool first_round(cgm_team *team, bool failed)
             n += 2 + 2 * counts[k];
         }
     }
-    return true;
+    return wish;
 }
 
 /* More proposals for the chains that need them. @return whether there were any */
@@ -365,16 +368,20 @@ static void look_up(cgm_team *team)
     }
 }
 
-bool cgm_team_choose(cgm_team *team, bool failed)
+cgm_team_wish cgm_team_choose(cgm_team *team, cgm_team_wish wish)
 {
-    if (!first_round(team, failed)) {
-        return false;
+    wish = first_round(team, wish);
+    if (wish != CGM_TEAM_GO_ON) {
+        for (int64_t k = 0; k < team->n_slots; k++) {
+            team->slots[k].moved = false; /* the sweep has added the point */
+        }
+        return wish;
     }
     while (next_round(team)) {
     }
     search(team);
     look_up(team);
-    return true;
+    return wish;
 }
 
 cgm_status cgm_team_take(cgm_team *team)

@@ -26,29 +26,44 @@ static own_rows own_rows_of(const cgm_comm *comm, const cgm_shard *shard,
     return rows;
 }
 
-/* low, range and centre. The negative of the smallest value and the largest value are found by one
- * maximum over ranks. extremes [2][n_features] is work space. */
-static void measure_range(cgm_comm *comm, const own_rows *rows, double *extremes,
+/* Widens extremes, the negative of the smallest and the largest value of each feature, by one of
+ * both parts of the rows, over all ranks. extremes [2][n_features] */
+static void widen_range(cgm_comm *comm, const own_rows *rows, int part, double *extremes)
+{
+    const int64_t d = rows->n_features;
+    for (int64_t k = 0; k < rows->n_points[part] * d; k++) {
+        const double value = rows->points[part][k];
+        double *low = &extremes[k % d];
+        double *high = low + d;
+        *low = fmax(*low, -value);
+        *high = fmax(*high, value);
+    }
+    cgm_comm_max(comm, extremes, 2 * d);
+}
+
+static double middle(const double *extremes, int64_t d, int64_t f)
+{
+    return -extremes[f] + 0.5 * (extremes[d + f] + extremes[f]);
+}
+
+/* low, range and centres; the pool comes first. extremes [2][n_features] is work space. */
+static void measure_range(cgm_comm *comm, const own_rows *rows, bool has_pool, double *extremes,
                           cgm_spread *spread)
 {
     const int64_t d = rows->n_features;
     for (int64_t f = 0; f < 2 * d; f++) {
         extremes[f] = -INFINITY;
     }
-    for (int part = 0; part < 2; part++) {
-        for (int64_t k = 0; k < rows->n_points[part] * d; k++) {
-            const double value = rows->points[part][k];
-            double *low = &extremes[k % d];
-            double *high = low + d;
-            *low = fmax(*low, -value);
-            *high = fmax(*high, value);
-        }
+    widen_range(comm, rows, 1, extremes);
+    for (int64_t f = 0; f < d && has_pool; f++) {
+        spread->pool_centre[f] = middle(extremes, d, f);
     }
-    cgm_comm_max(comm, extremes, 2 * d);
+    widen_range(comm, rows, 0, extremes);
     for (int64_t f = 0; f < d; f++) {
         spread->low[f] = -extremes[f];
         spread->range[f] = extremes[d + f] - spread->low[f];
         spread->centre[f] = spread->low[f] + 0.5 * spread->range[f];
+        spread->pool_centre[f] = has_pool ? spread->pool_centre[f] : spread->centre[f];
     }
 }
 
@@ -106,7 +121,7 @@ cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_shard *shard,
                               const cgm_candidates *candidates, cgm_spread *spread)
 {
     const int64_t d = shard->n_features;
-    *spread = (cgm_spread){.low = cgm_alloc(comm, 5 * d, sizeof(double))};
+    *spread = (cgm_spread){.low = cgm_alloc(comm, 6 * d, sizeof(double))};
     double *work = cgm_alloc(comm, 2 * d, sizeof(double));
     cgm_accumulator *sums = cgm_alloc(comm, d, sizeof(cgm_accumulator));
     bool refused = spread->low == NULL || work == NULL || sums == NULL;
@@ -116,9 +131,10 @@ cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_shard *shard,
         spread->centre = spread->range + d;
         spread->mean = spread->centre + d;
         spread->deviation = spread->mean + d;
+        spread->pool_centre = spread->deviation + d;
         const own_rows rows = own_rows_of(comm, shard, candidates);
         const int64_t pool = candidates != NULL ? candidates->n_points : 0;
-        measure_range(comm, &rows, work, spread);
+        measure_range(comm, &rows, pool > 0, work, spread);
         measure_moments(comm, &rows, shard->n_points + pool, work, sums, spread);
     }
     free(work);

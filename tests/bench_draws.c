@@ -115,7 +115,7 @@ static double draw(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates 
     const double started = cgm_timer_now();
     need(comm,
          cgm_sampling_draw(comm, shard, pool, kernel, sums, reward, inv_temp, n_inv_temp,
-                           PATIENCE_DRAWS(pool->n_points) / (double)pool->n_points, seed,
+                           PATIENCE_DRAWS(pool->n_points) / (double)pool->n_points, seed, NULL,
                            &sampling) == CGM_OK,
          "draws");
     double seconds = cgm_timer_now() - started;

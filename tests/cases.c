@@ -15,7 +15,7 @@ static void measure(cgm_comm *comm, test_case *case_data)
     case_data->kernel = (cgm_kernel){.type = CGM_KERNEL_SE,
                                      .instruction_set = cgm_instruction_set_best(),
                                      .n_features = case_data->shard.n_features,
-                                     .centre = case_data->spread.centre};
+                                     .centre = case_data->spread.pool_centre};
 }
 
 void case_open(cgm_comm *comm, const char *name, const char *lengthscale, const char *attribute,

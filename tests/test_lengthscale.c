@@ -14,9 +14,10 @@ static cgm_lengthscale choose(cgm_comm *comm, const test_case *input, cgm_kernel
 {
     cgm_lengthscale choice;
     *kernel = input->kernel;
-    assert_all_ranks(comm, cgm_lengthscale_choose(
-                               comm, &input->shard, &input->candidates, input->spread.overall,
-                               CGM_LENGTHSCALE_NONNEGATIVE, NULL, 0, 1, kernel, &choice) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_lengthscale_choose(comm, &input->shard, &input->candidates,
+                                            input->spread.overall, CGM_LENGTHSCALE_NONNEGATIVE,
+                                            NULL, 0, 1, NULL, kernel, &choice) == CGM_OK);
     assert_all_ranks(comm, kernel->lengthscale == choice.value);
     assert_same_on_all_ranks(comm, &choice.value, sizeof choice.value);
     return choice;
@@ -208,7 +209,7 @@ static void test_median(void **state)
     cgm_lengthscale choice;
     assert_all_ranks(comm, cgm_lengthscale_choose(comm, &golden.shard, &golden.candidates,
                                                   golden.spread.overall, CGM_LENGTHSCALE_MEDIAN,
-                                                  NULL, 0, 1, &kernel, &choice) == CGM_OK);
+                                                  NULL, 0, 1, NULL, &kernel, &choice) == CGM_OK);
     assert_close(comm, choice.value, golden.kernel.lengthscale, CGM_TEST_MEDIAN, 0.0);
     assert_all_ranks(comm, kernel.lengthscale == choice.value && choice.passes == 0);
     case_close(&golden);
@@ -228,7 +229,7 @@ static void test_median_of_a_sample(void **state)
         assert_all_ranks(comm,
                          cgm_lengthscale_choose(comm, &made.shard, &made.candidates,
                                                 made.spread.overall, CGM_LENGTHSCALE_MEDIAN, NULL,
-                                                0, (uint64_t)k, &kernel, &choice) == CGM_OK);
+                                                0, (uint64_t)k, NULL, &kernel, &choice) == CGM_OK);
         medians[k] = choice.value;
     }
     assert_close(comm, medians[0], 0.5120, 0.0, 0.02);
@@ -249,7 +250,7 @@ static void test_given_numbers(void **state)
         cgm_lengthscale choice;
         const cgm_status status =
             cgm_lengthscale_choose(comm, &made.shard, &made.candidates, made.spread.overall,
-                                   CGM_LENGTHSCALE_GIVEN, given, n, 1, &kernel, &choice);
+                                   CGM_LENGTHSCALE_GIVEN, given, n, 1, NULL, &kernel, &choice);
         assert_all_ranks(comm, status == (n <= 2 ? CGM_OK : CGM_ERR_USAGE));
         assert_all_ranks(comm, n != 1 || kernel.lengthscale == 0.25);
         assert_all_ranks(comm, n != 2 || kernel.feature_lengthscales == given);

@@ -62,7 +62,8 @@ static void setting_destroy(setting *s)
 /* The candidate of the next draw, which is not taken yet. */
 static int64_t choose(setting *s)
 {
-    return cgm_team_choose(&s->team, false) ? s->team.slots[0].candidate : -1;
+    return cgm_team_choose(&s->team, CGM_TEAM_GO_ON) == CGM_TEAM_GO_ON ? s->team.slots[0].candidate
+                                                                       : -1;
 }
 
 static void take(setting *s)

@@ -57,9 +57,10 @@ static void play(cgm_comm *comm, const game *g, bool sliced, const cgm_sampling_
     make_targets(&made.sums, r);
     const cgm_sampling_plan own =
         cgm_sampling_plan_for(comm->size, g->n_parties, N_INV_TEMP, &made.candidates);
-    assert_all_ranks(comm, cgm_sampling_draw_planned(
-                               comm, &made.shard, &made.candidates, &made.kernel, &made.sums,
-                               &reward, &rules, plan != NULL ? plan : &own, sampling) == CGM_OK);
+    assert_all_ranks(comm, cgm_sampling_draw_planned(comm, &made.shard, &made.candidates,
+                                                     &made.kernel, &made.sums, &reward, &rules,
+                                                     plan != NULL ? plan : &own, NULL,
+                                                     sampling) == CGM_OK);
     int64_t *first = calloc((size_t)comm->size + 1, sizeof *first);
     for (int64_t s = 0; s < N_INV_TEMP; s++) {
         cgm_reward_set *set = &sampling->sets[s];
@@ -228,7 +229,7 @@ static void test_by_hand(void **state)
     cgm_shared_sync(comm, &made.candidates.points_memory);
     case_sums(comm, &made);
     assert_all_ranks(comm, cgm_sampling_draw(comm, &made.shard, &made.candidates, &made.kernel,
-                                             &made.sums, &reward, &greedy, 1, 1.0, 1,
+                                             &made.sums, &reward, &greedy, 1, 1.0, 1, NULL,
                                              &sampling) == CGM_OK);
     const cgm_reward_set *set = &sampling.sets[0];
     const bool kept = made.shard.first_party[comm->rank + 1] > made.shard.first_party[comm->rank];
@@ -264,8 +265,10 @@ static void test_giving_up(void **state)
     cgm_chain_begin(&team.slots[0].chain, &start);
     cgm_team_enter(&team, 0);
     cgm_team_sweep(&team);
-    assert_all_ranks(comm, !cgm_team_choose(&team, comm->rank == last));
-    assert_all_ranks(comm, cgm_team_choose(&team, false) && team.slots[0].candidate >= 0);
+    const cgm_team_wish wish = comm->rank == last ? CGM_TEAM_GIVE_UP : CGM_TEAM_GO_ON;
+    assert_all_ranks(comm, cgm_team_choose(&team, wish) == CGM_TEAM_GIVE_UP);
+    assert_all_ranks(comm, cgm_team_choose(&team, CGM_TEAM_GO_ON) == CGM_TEAM_GO_ON &&
+                               team.slots[0].candidate >= 0);
     assert_same_on_all_ranks(comm, &team.slots[0].candidate, sizeof team.slots[0].candidate);
     if (comm->rank == last) {
         cgm_fail(&ranks, CGM_ERR_MEMORY, "no memory");

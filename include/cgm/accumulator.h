@@ -39,6 +39,13 @@ void cgm_accumulator_merge(cgm_accumulator *sum, const cgm_accumulator *other);
 /** Local. The sum, correctly rounded to double within one unit in the last place. */
 double cgm_accumulator_value(const cgm_accumulator *sum);
 
+/** Words that an accumulator is kept as in a file: whole units of 1, and of 2^-64 beside them. */
+enum { CGM_KEPT_WORDS = 2 };
+
+/** Local. The one form of a sum of whatever history; back again. A NaN stays one. */
+void cgm_accumulator_keep(const cgm_accumulator *sum, int64_t words[CGM_KEPT_WORDS]);
+cgm_accumulator cgm_accumulator_from_kept(const int64_t words[CGM_KEPT_WORDS]);
+
 /** Collective. Sum element-wise over all ranks, in place, the same bits on every rank. */
 void cgm_accumulator_reduce(cgm_comm *comm, cgm_accumulator *sums, int64_t count);
 
@@ -52,6 +59,9 @@ typedef struct cgm_accumulators {
 /** Local. Adds terms[k] to sum first + k.  0 ≤ term < 2^18, less than 2^13 terms of that size or as
  * many more as they are smaller; sums below 2^31. */
 void cgm_accumulators_add(cgm_accumulators sums, int64_t first, int64_t count, const double *terms);
+
+/** Local. Bring sum k into the one form with 0 <= low < 2^32. */
+void cgm_accumulators_normalise(cgm_accumulators sums, int64_t k);
 
 /** Local. Sum k, correctly rounded to double within one unit in the last place. */
 double cgm_accumulators_value(cgm_accumulators sums, int64_t k);

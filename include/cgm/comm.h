@@ -37,6 +37,7 @@ typedef struct cgm_comm {
     char host[256];
     cgm_error error;          /**< first cause recorded here, or the one agreed on */
     cgm_counters counters;    /**< of this rank */
+    bool has_notified;        /**< since notices were settled */
     int64_t unserved_work;    /**< evaluations since MPI was last let in */
     double progress_interval; /**< seconds between lines of log.h; 0 = none */
     int threads;              /**< of this rank, >= 1 */
@@ -131,6 +132,9 @@ void cgm_comm_sum(cgm_comm *comm, int64_t *values, int64_t count);
 /** Collective. Element-wise sum modulo 2^64 over ranks in place. */
 void cgm_comm_sum_unsigned(cgm_comm *comm, uint64_t *values, int64_t count);
 
+/** Collective. Element-wise union of bits over ranks in place. */
+void cgm_comm_or(cgm_comm *comm, uint64_t *words, int64_t count);
+
 /** Collective. Element-wise minimum or maximum over ranks in place; independent of order. */
 void cgm_comm_min(cgm_comm *comm, double *values, int64_t count);
 void cgm_comm_max(cgm_comm *comm, double *values, int64_t count);
@@ -167,6 +171,18 @@ void cgm_exchange_poll(cgm_exchange *exchange);
 
 /** Local. Waits until both buffers are free and filled. Accepts a zeroed struct. */
 void cgm_exchange_finish(cgm_comm *comm, cgm_exchange *exchange);
+
+/**
+ * Let all other ranks know that something has come up, without their waiting for it.  Local; once
+ * between two calls of cgm_comm_settle_notices.
+ */
+void cgm_comm_notify(cgm_comm *comm);
+
+/** Local. Has another rank called cgm_comm_notify? Costs a fraction of a microsecond. */
+bool cgm_comm_is_notified(cgm_comm *comm);
+
+/** Collective. Takes in all notices. @return whether there was any, the same on every rank */
+bool cgm_comm_settle_notices(cgm_comm *comm);
 
 /** Collective. Waits for all ranks. */
 void cgm_comm_barrier(cgm_comm *comm);

@@ -79,6 +79,15 @@ void cgm_config_destroy(cgm_config *config);
  */
 char *cgm_config_text(cgm_comm *comm, const cgm_config *config, bool results_only);
 
+/** The first line in which two texts of options differ. */
+typedef struct cgm_config_difference {
+    int section_length, old_length, new_length;
+    const char *section, *old, *new; /**< in the texts; not ended by a null character */
+} cgm_config_difference;
+
+/** Local. Of two different texts by cgm_config_text. */
+cgm_config_difference cgm_config_compare(const char *old, const char *new);
+
 /** Local. The option table as help text: key, default, accepted values, what it does; 100 columns
  * at most. */
 void cgm_config_print_help(FILE *stream);

@@ -96,6 +96,9 @@ const char *cgm_instruction_set_name(cgm_instruction_set set);
 /** Local. The best one of this processor: it has that and all before it. */
 cgm_instruction_set cgm_instruction_set_best(void);
 
+/** Local. Do two instruction sets give the same bits? */
+bool cgm_instruction_sets_agree(cgm_instruction_set a, cgm_instruction_set b);
+
 /** Local. The word for a kernel type in options and output. */
 const char *cgm_kernel_name(cgm_kernel_type type);
 

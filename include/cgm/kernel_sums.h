@@ -8,11 +8,47 @@
 
 #include <stdint.h>
 
+#include "cgm/accumulator.h"
 #include "cgm/pairs.h"
 
 /** Rows of S are shared among the ranks in panels of so many: what is computed from a panel does
  * not depend on the number of ranks. */
 enum { CGM_ROW_PANEL = 64 };
+
+/**
+ * u in parts, exactly, so that a later run can take over those that did not change: candidates ×
+ * candidates is layer 0; with few parties each party × candidates is a layer, otherwise all parties
+ * together are one.  Shared among the ranks as the candidates are.
+ */
+typedef struct cgm_candidate_layers {
+    int64_t n_layers;
+    int64_t n_total;       /**< candidates, g */
+    int64_t first;         /**< of this rank's slice */
+    int64_t n_candidates;  /**< of this rank's slice */
+    cgm_accumulators sums; /**< [n_layers][n_candidates] */
+} cgm_candidate_layers;
+
+/** Local. The layers of a number of parties: 2, or one a party and that of the candidates. */
+int64_t cgm_candidate_layers_count(int64_t n_parties, int64_t n_candidates);
+
+/** Kernel sums half-way, as they are kept and gone on from: exact sums over the units that are
+ * done. */
+typedef struct cgm_partial_sums {
+    cgm_units units;
+    int64_t n_parties;
+    int64_t first_row, end_row;  /**< rows of S that this rank has, each on one rank */
+    cgm_accumulator *party_sums; /**< [end_row - first_row][n_parties] whole rows, symmetric */
+    cgm_accumulator *party_candidate_sums; /**< [n_parties + 1] X, then Γ; on rank 0 */
+    cgm_candidate_layers layers;           /**< this rank's slice */
+} cgm_partial_sums;
+
+/** What kernel sums begin with; NULL in its place: nothing. */
+typedef struct cgm_sums_source {
+    void *state;
+    /** Fill in what is done and its sums, into arrays that are there and hold zeros.  Collective.
+     * @return the same code on every rank */
+    cgm_status (*fill)(cgm_comm *comm, void *state, cgm_partial_sums *partial);
+} cgm_sums_source;
 
 /** Results of MATH.md §2, at every number of ranks the same bits. S and u are shared among the
  * ranks, all else is whole on every rank. */
@@ -36,6 +72,7 @@ typedef struct cgm_kernel_sums {
     double *candidate_sums;       /**< u [held_end - held_first] */
     cgm_shared candidate_memory;  /**< of u, one copy a node, unless the candidates are sliced */
     double *candidate_slice;      /**< of u, when they are */
+    cgm_candidate_layers layers;  /**< what u was added up from */
 } cgm_kernel_sums;
 
 /**
@@ -49,6 +86,16 @@ typedef struct cgm_kernel_sums {
 cgm_status cgm_kernel_sums_compute(cgm_comm *comm, const cgm_shard *shard,
                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
                                    cgm_kernel_sums *sums);
+
+/**
+ * As cgm_kernel_sums_compute, but what source fills in is not evaluated again, and when a pause is
+ * due a cgm_partial_sums is kept.  Collective.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY, or what source or pause returned
+ */
+cgm_status cgm_kernel_sums_complete(cgm_comm *comm, const cgm_shard *shard,
+                                    const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                    const cgm_sums_source *source, const cgm_pause *pause,
+                                    cgm_kernel_sums *sums);
 
 /** Local. Row i of S, which this rank must hold. */
 const double *cgm_kernel_sums_row(const cgm_comm *comm, const cgm_kernel_sums *sums, int64_t i);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "cgm/accumulator.h"
 #include "cgm/pairs.h"
 
 typedef enum cgm_lengthscale_rule {
@@ -21,6 +22,23 @@ typedef struct cgm_lengthscale {
     int64_t passes;    /**< passes over the points it took */
     bool always_valid; /**< no ℓ down to the floor violates the condition: value is the floor */
 } cgm_lengthscale;
+
+/** The search half-way, as it is kept and gone on from: what finished passes found, and the exact
+ * sums of the pass under way over the units that are done. */
+typedef struct cgm_lengthscale_partial {
+    int64_t n_values;
+    double *values; /**< [n_values] of the passes in order, the same on every rank */
+    int64_t n_sums;
+    cgm_accumulator *sums; /**< [n_sums] on rank 0 */
+    cgm_units units;
+} cgm_lengthscale_partial;
+
+/** How a search may begin and be interrupted; zeroed: from the start, and not. */
+typedef struct cgm_lengthscale_course {
+    const cgm_lengthscale *known;         /**< chosen by an earlier run by the same rule; or NULL */
+    const cgm_lengthscale_partial *begin; /**< or NULL */
+    const cgm_pause *pause;               /**< keeps a cgm_lengthscale_partial; or NULL */
+} cgm_lengthscale_course;
 
 /** Local. The word for a rule in options and output. */
 const char *cgm_lengthscale_rule_name(cgm_lengthscale_rule rule);
@@ -42,14 +60,17 @@ cgm_status cgm_lengthscale_evaluate(cgm_comm *comm, const cgm_shard *shard,
  * @param[in]     given      [n_given] for CGM_LENGTHSCALE_GIVEN: one number, or one a feature; must
  *                           outlive the kernel
  * @param[in]     seed       of the points that the median is taken over
+ * @param[in]     course     or NULL
  * @param[in,out] kernel     type and centre stand; lengthscale or feature_lengthscales are set
  * @param[out]    choice     rule, value, passes, always_valid
  * @return the same code on every rank: CGM_OK, CGM_ERR_USAGE (wrong number of numbers),
- *         CGM_ERR_INPUT (no lengthscale satisfies the condition; the median is 0), CGM_ERR_MEMORY
+ *         CGM_ERR_INPUT (no lengthscale satisfies the condition; the median is 0), CGM_ERR_MEMORY,
+ *         or what pause returned
  */
 cgm_status cgm_lengthscale_choose(cgm_comm *comm, const cgm_shard *shard,
                                   const cgm_candidates *candidates, double deviation,
                                   cgm_lengthscale_rule rule, const double *given, int64_t n_given,
-                                  uint64_t seed, cgm_kernel *kernel, cgm_lengthscale *choice);
+                                  uint64_t seed, const cgm_lengthscale_course *course,
+                                  cgm_kernel *kernel, cgm_lengthscale *choice);
 
 #endif

@@ -17,7 +17,9 @@
 #include "cgm/comm.h"
 #include "cgm/generator.h"
 #include "cgm/kernel.h"
+#include "cgm/pause.h"
 #include "cgm/shard.h"
+#include "cgm/units.h"
 
 /** Where a tile's points are at home: one of both is this rank. */
 typedef struct cgm_meeting {
@@ -48,6 +50,20 @@ typedef struct cgm_pair_visitor {
  */
 cgm_status cgm_pairs_visit(cgm_comm *comm, const cgm_shard *shard, const cgm_candidates *candidates,
                            const cgm_kernel *kernel, const cgm_pair_visitor *visitor);
+
+/**
+ * As cgm_pairs_visit, but pairs that are done already are left out, and the walk ends early when a
+ * pause is due: whoever notices leaves out its tiles from then on, and all go on round the ring, so
+ * that sums which travel are whole at the end.  Collective.
+ * @param[in,out] units     zeroed: all pairs are visited; else those visited are marked, each rank
+ *                          knowing its own and what all ranks knew before
+ * @param[in]     pause     NULL: none; needs units
+ * @param[out]    complete  whether no pair is left, the same on every rank
+ */
+cgm_status cgm_pairs_visit_undone(cgm_comm *comm, const cgm_shard *shard,
+                                  const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                  const cgm_pair_visitor *visitor, cgm_units *units,
+                                  const cgm_pause *pause, bool *complete);
 
 /** Local. Points of parties at home on a rank. */
 int64_t cgm_pairs_points(const cgm_shard *shard, int rank);

@@ -5,6 +5,7 @@
 #ifndef CGM_PIPELINE_H
 #define CGM_PIPELINE_H
 
+#include "cgm/checkpoint.h"
 #include "cgm/coalition.h"
 #include "cgm/config.h"
 #include "cgm/diagnostics.h"
@@ -14,6 +15,7 @@
 #include "cgm/kernel_sums.h"
 #include "cgm/lengthscale.h"
 #include "cgm/pairs.h"
+#include "cgm/reuse.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
 #include "cgm/shapley.h"
@@ -27,6 +29,9 @@ typedef struct cgm_run {
     const cgm_config *config;
     const char *command; /**< the command line, for the record */
     char started[32];    /**< UTC, ISO 8601 */
+    double started_at;   /**< cgm_timer_now */
+    cgm_checkpoint checkpoint;
+    cgm_reuse reuse;
     cgm_timer timer;
     uint64_t input_checksum;
 

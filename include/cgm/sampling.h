@@ -47,6 +47,13 @@ typedef struct cgm_sampling_partial {
     double *values;   /**< [n_local] v after each draw */
 } cgm_sampling_partial;
 
+/** How a sampling may begin and be interrupted; NULL in its place: from the start, and not. */
+typedef struct cgm_sampling_course {
+    const cgm_sampling_partial *begin; /**< or NULL; the rows of a chain are on the rank that keeps
+                                          its party, and ranks' rows follow each other */
+    const cgm_pause *pause;            /**< keeps a cgm_sampling_partial; or NULL */
+} cgm_sampling_course;
+
 /** What is drawn. */
 typedef struct cgm_sampling_rules {
     const double *inv_temp; /**< [n_inv_temp] β, 0 .. INFINITY */
@@ -74,22 +81,25 @@ cgm_sampling_plan cgm_sampling_plan_for(int size, int64_t n_parties, int64_t n_i
 
 /**
  * Rewards of all parties at every inverse temperature.  Collective.
+ * @param[in]  course    or NULL
  * @param[out] sampling  owned by the caller; the pair is cgm_sampling_destroy
- * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(g d) a draw, shared by a
- * team; 8 bytes a candidate of a rank's part and chain that it advances, and the rewards.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY, or what the pause returned.  Cost
+ * O(g d) a draw, shared by a team; 8 bytes a candidate of a rank's part and chain that it advances,
+ * and the rewards.
  */
 cgm_status cgm_sampling_draw_planned(cgm_comm *comm, const cgm_shard *shard,
                                      const cgm_candidates *candidates, const cgm_kernel *kernel,
                                      const cgm_kernel_sums *sums, const cgm_reward *reward,
                                      const cgm_sampling_rules *rules, const cgm_sampling_plan *plan,
-                                     cgm_sampling *sampling);
+                                     const cgm_sampling_course *course, cgm_sampling *sampling);
 
 /** As cgm_sampling_draw_planned, by cgm_sampling_plan_for.  Collective. */
 cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
                              const cgm_candidates *candidates, const cgm_kernel *kernel,
                              const cgm_kernel_sums *sums, const cgm_reward *reward,
                              const double *inv_temp, int64_t n_inv_temp, double patience,
-                             uint64_t seed, cgm_sampling *sampling);
+                             uint64_t seed, const cgm_sampling_course *course,
+                             cgm_sampling *sampling);
 
 /**
  * The candidates that rewards name: each rank asks for its own, and answers what others ask of its
@@ -102,6 +112,24 @@ cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
 cgm_status cgm_sampling_points(cgm_comm *comm, const cgm_candidates *candidates,
                                const int64_t *indices, int64_t n_rows, double *points,
                                int64_t *labels);
+
+/**
+ * All chains of a sampling that has ended, as they are kept.  Collective.
+ * @param[out] partial  the pair is cgm_sampling_partial_destroy, after errors too
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_sampling_whole(cgm_comm *comm, const cgm_shard *shard, const cgm_sampling *sampling,
+                              cgm_sampling_partial *partial);
+
+/** Local. Room for counts of chains, zeroed; and for rows of this rank. The pair of both is
+ * cgm_sampling_partial_destroy, after errors too. CGM_OK, CGM_ERR_MEMORY. */
+cgm_status cgm_sampling_partial_create(cgm_comm *comm, int64_t n_chains,
+                                       cgm_sampling_partial *partial);
+cgm_status cgm_sampling_partial_allocate(cgm_comm *comm, int64_t n_rows,
+                                         cgm_sampling_partial *partial);
+
+/** Local. Accepts a zeroed struct. */
+void cgm_sampling_partial_destroy(cgm_sampling_partial *partial);
 
 /** Local. Accepts a zeroed struct. */
 void cgm_sampling_destroy(cgm_sampling *sampling);

@@ -27,7 +27,13 @@ typedef struct cgm_team_chain {
     cgm_candidate_sums sums; /**< of the one chosen; affinity NaN as long as they are not known */
     double *point;           /**< [n_features] packed, of the candidate taken last */
     bool moved;              /**< point is the next sweep's to add */
+
+    int64_t n_given; /**< draws that an earlier run has made: they are made again as they were */
+    int64_t *given;  /**< [n_given] candidates, allocated; the team frees them */
 } cgm_team_chain;
+
+/** What a rank wants its team to do next; of several ranks the strongest counts. */
+typedef enum cgm_team_wish { CGM_TEAM_GO_ON, CGM_TEAM_PAUSE, CGM_TEAM_GIVE_UP } cgm_team_wish;
 
 typedef struct cgm_team {
     cgm_comm *comm; /**< the ranks of the team */
@@ -65,10 +71,10 @@ void cgm_team_sweep(cgm_team *team);
 /**
  * Choose a candidate for every live chain, after a sweep.  Collective over the team; one reduction
  * as a rule.
- * @param[in] failed  this rank wants to give up
- * @return whether no rank gives up; otherwise nothing is chosen
+ * @return the strongest wish in the team; unless it is to go on nothing is chosen, and the sweep
+ * will be made again
  */
-bool cgm_team_choose(cgm_team *team, bool failed);
+cgm_team_wish cgm_team_choose(cgm_team *team, cgm_team_wish wish);
 
 /**
  * Take the candidates chosen.  Local.

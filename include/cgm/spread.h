@@ -9,12 +9,14 @@
 
 /** Of every feature, in its own unit. One allocation behind all arrays. */
 typedef struct cgm_spread {
-    double *low;       /**< [n_features] smallest value */
-    double *range;     /**< [n_features] largest less smallest value */
-    double *centre;    /**< [n_features] middle of the range */
-    double *mean;      /**< [n_features] */
-    double *deviation; /**< [n_features] standard deviation, of all points (not less one) */
-    double overall;    /**< sd: root of the mean over features of the variance (MATH.md §3) */
+    double *low;         /**< [n_features] smallest value */
+    double *range;       /**< [n_features] largest less smallest value */
+    double *centre;      /**< [n_features] middle of the range */
+    double *pool_centre; /**< [n_features] middle of the candidates' range, which no party has a
+                            part in; without candidates the same as centre */
+    double *mean;        /**< [n_features] */
+    double *deviation;   /**< [n_features] standard deviation, of all points (not less one) */
+    double overall;      /**< sd: root of the mean over features of the variance (MATH.md §3) */
 } cgm_spread;
 
 /**
