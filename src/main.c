@@ -1,4 +1,5 @@
 #include <mpi.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,7 @@ static cgm_status dispatch(cgm_comm *comm, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error like any other */
     cgm_stop_expect();
     MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
     cgm_comm comm;

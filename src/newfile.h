@@ -14,6 +14,14 @@
  * is what chooses it. */
 cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *option);
 
+/**
+ * Remove the temporary files of path that runs which were killed have left, with a line each on
+ * stderr.  Local.
+ * Those of runs that may be alive stay, on other hosts for a day.  Every write of this header does
+ * it before it begins.
+ */
+void cgm_newfile_remove_abandoned(const cgm_comm *comm, const char *path);
+
 /** A file to write; where all ranks write it together, the same on every rank. */
 typedef struct cgm_newfile {
     const char *path;   /**< final name */
@@ -46,7 +54,8 @@ cgm_status cgm_newfile_write(cgm_comm *comm, const cgm_newfile *file);
  * Write an HDF5 file by all ranks under a temporary name beside path that no other job takes, read
  * it back, and rename it.  Collective.
  * The space is taken beforehand, because a write that fails on one rank would leave the others
- * waiting inside MPI-IO, or pass unnoticed.
+ * waiting inside MPI-IO, or pass unnoticed.  Where the file system takes none (NFS before 4.2), a
+ * disk that fills up while the file is written may still end so.
  * @return the same code on every rank: CGM_OK, CGM_ERR_OUTPUT, CGM_ERR_MEMORY, or what write
  * returned.  On error no file is left, neither under the final name nor under the temporary one.
  */

@@ -6,6 +6,7 @@
 
 #include "cgm/h5.h"
 #include "cgm/output.h"
+#include "newfile.h"
 
 #define REMEDY "choose another output.file or set output.overwrite = true"
 
@@ -160,6 +161,7 @@ static cgm_status check_input(cgm_comm *comm, const cgm_config *config, uint64_t
 {
     const char *path = config->output_file;
     bool exists;
+    cgm_newfile_remove_abandoned(comm, path);
     cgm_status status = find_target(comm, path, &exists);
     if (status != CGM_OK || !exists || config->output_overwrite) {
         return status;

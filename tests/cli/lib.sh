@@ -47,6 +47,56 @@ run()
         >"$out" 2>"$err" </dev/null || code=$?
 }
 
+# start RANKS ARGUMENT...: as run, in the background; mpirun is $started.
+start()
+{
+    local ranks=$1
+    shift
+    command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
+    # shellcheck disable=SC2086 # WRAPPER is a command with its options
+    "$MPIRUN" -n "$ranks" $WRAPPER "$cgm" "$@" >"$out" 2>"$err" </dev/null &
+    started=$!
+}
+
+running()
+{
+    kill -0 "$started" 2>/dev/null
+}
+
+# ended [COMMAND]: waits for what was started, with the command at every turn: exit code in $code,
+# 124 if it had to be killed.
+ended()
+{
+    local deadline=$((SECONDS + limit))
+    while running && [[ $SECONDS -lt $deadline ]]; do
+        ${1:-true}
+        sleep 0.1
+    done
+    if running; then
+        # shellcheck disable=SC2046 # one word each
+        kill -KILL "$started" $(processes) 2>/dev/null || true
+        wait "$started" 2>/dev/null || true
+        code=124
+    else
+        code=0
+        wait "$started" 2>/dev/null || code=$?
+    fi
+}
+
+# processes [VARIABLE=VALUE]: numbers of the running cgm of this script that have this in their
+# environment.
+# shellcheck disable=SC2120
+processes()
+{
+    local file process
+    for file in $(grep -lz "^CGM_TEST_MARK=$CGM_TEST_MARK\$" /proc/[0-9]*/environ 2>/dev/null); do
+        process=${file//[!0-9]/}
+        if [[ $(readlink "/proc/$process/exe") == "$cgm" ]] && grep -qz "^${1:-}" "$file"; then
+            echo "$process"
+        fi
+    done 2>/dev/null
+}
+
 # configure SECTION.KEY=VALUE...: writes run.ini, of a run that pays `individual` rewards and is
 # quiet, with these options.
 configure()
@@ -102,12 +152,12 @@ error_matches()
 no_process_left()
 {
     local attempt process
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    for attempt in {1..30}; do
         process=$(grep -lz "^CGM_TEST_MARK=$CGM_TEST_MARK\$" /proc/[0-9]*/environ 2>/dev/null |
             while read -r file; do
                 readlink "${file%environ}exe" || true
             done | grep -E '/(cgm|memcheck-[^/]*|mpirun|orterun)$') || return 0
-        [[ $attempt -eq 10 ]] || sleep 0.3
+        [[ $attempt -eq 30 ]] || sleep 0.3
     done
     echo "still running: $process"
     return 1
