@@ -321,7 +321,12 @@ cgm_status cgm_checkpoint_open(cgm_comm *comm, const cgm_run *run, double starte
     checkpoint->older = cgm_alloc(comm, (int64_t)bytes, 1);
     checkpoint->options = cgm_config_text(comm, config, true);
     bool complete = checkpoint->older != NULL && checkpoint->options != NULL;
-    cgm_status status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
+    cgm_status status = complete ? CGM_OK : CGM_ERR_MEMORY;
+    if (status == CGM_OK && comm->rank == 0) {
+        cgm_newfile_remove_abandoned(comm, checkpoint->path);
+        status = cgm_newfile_check_directory(comm, checkpoint->path, "checkpoint.file");
+    }
+    status = cgm_agree(comm, status);
     if (status != CGM_OK) {
         return status;
     }

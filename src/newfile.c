@@ -26,6 +26,28 @@ cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *optio
                     option);
 }
 
+cgm_status cgm_newfile_check_directory(cgm_comm *comm, const char *path, const char *option)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL && slash[1] == '\0') {
+        return cgm_fail(comm, CGM_ERR_OUTPUT, "%s '%s' names a directory; add a name", option,
+                        path);
+    }
+    size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    char *directory = cgm_alloc(comm, (int64_t)length + 2, 1);
+    if (directory == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    memcpy(directory, length > 0 ? path : ".", length > 0 ? length : 1);
+    cgm_status status = CGM_OK;
+    if (access(directory, W_OK | X_OK) != 0) {
+        status = cgm_fail(comm, CGM_ERR_OUTPUT, "%s '%s' cannot be written, its directory '%s': %s",
+                          option, path, directory, strerror(errno));
+    }
+    free(directory);
+    return status;
+}
+
 int cgm_newfile_rename(const char *from, const char *to)
 {
     if (link(from, to) == 0) {

@@ -14,6 +14,10 @@
  * is what chooses it. */
 cgm_status cgm_newfile_check(cgm_comm *comm, const char *path, const char *option);
 
+/** Local. CGM_OK, or CGM_ERR_OUTPUT if path names a directory, or lies in one that is not there or
+ * must not be written to. */
+cgm_status cgm_newfile_check_directory(cgm_comm *comm, const char *path, const char *option);
+
 /**
  * Remove the temporary files of path that runs which were killed have left, with a line each on
  * stderr.  Local.

@@ -83,29 +83,6 @@ static bool is_same_file(const char *a, const char *b)
            in_a.st_ino == in_b.st_ino;
 }
 
-static cgm_status check_directory(cgm_comm *comm, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash != NULL && slash[1] == '\0') {
-        return cgm_fail(comm, CGM_ERR_OUTPUT, "output.file '%s' names a directory; add a name",
-                        path);
-    }
-    size_t length = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    char *directory = cgm_alloc(comm, (int64_t)length + 2, 1);
-    if (directory == NULL) {
-        return CGM_ERR_MEMORY;
-    }
-    memcpy(directory, length > 0 ? path : ".", length > 0 ? length : 1);
-    cgm_status status = CGM_OK;
-    if (access(directory, W_OK | X_OK) != 0) {
-        status = cgm_fail(comm, CGM_ERR_OUTPUT,
-                          "output.file '%s' cannot be written, its directory '%s': %s", path,
-                          directory, strerror(errno));
-    }
-    free(directory);
-    return status;
-}
-
 static cgm_status check_options(cgm_comm *comm, const cgm_config *config)
 {
     const char *path = config->output_file;
@@ -135,7 +112,7 @@ static cgm_status check_options(cgm_comm *comm, const cgm_config *config)
 static cgm_status check_target(cgm_comm *comm, const cgm_config *config)
 {
     bool exists = false;
-    cgm_status status = check_directory(comm, config->output_file);
+    cgm_status status = cgm_newfile_check_directory(comm, config->output_file, "output.file");
     if (status == CGM_OK) {
         status = find_target(comm, config->output_file, &exists);
     }
