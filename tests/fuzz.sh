@@ -28,6 +28,12 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$build/lsan.supp:print_suppressions=0
 limits=(-timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=65536)
 
+# What the target's source asks of libFuzzer in a comment line `// libfuzzer: OPTION ...`.
+options()
+{
+    sed -nE 's,^// libfuzzer: *(.*)$,\1,p' "tests/fuzz/${target##*/}.c"
+}
+
 # Whose fault the finding in FILE is, and where.
 classify()
 {
@@ -60,7 +66,8 @@ fuzz()
     rm -rf "$findings"
     mkdir -p "$findings" "$build/corpus/$name"
     # Jobs one after another, each a process: a crash ends one and not the fuzzing.
-    timeout $((seconds * 2 + 120)) "$target" -fork=1 -ignore_crashes=1 -ignore_timeouts=1 \
+    # shellcheck disable=SC2046 # one word an option
+    timeout $((seconds * 2 + 120)) "$target" $(options) -fork=1 -ignore_crashes=1 -ignore_timeouts=1 \
         -ignore_ooms=1 -max_total_time="$seconds" "${limits[@]}" -artifact_prefix="$findings/" \
         "$build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1 </dev/null || true
     runs=$(sed -nE 's/^#([0-9]+): .*/\1/p' "$log" | tail -n 1)
