@@ -15,6 +15,7 @@ CLANG_FORMAT = clang-format
 CLANG_TIDY = clang-tidy
 CPPCHECK = cppcheck
 VALGRIND = valgrind
+CLANG = clang
 MPIRUN = mpirun
 
 # A CC in the environment names a plain compiler as a rule, so only one on the command line counts.
@@ -24,6 +25,11 @@ endif
 CFLAGS = -O3 -g
 ASAN_CFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
     -fno-omit-frame-pointer
+FUZZ_CFLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+    -fno-omit-frame-pointer -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+# No reader of files runs the kernel's unrolled loops, and clang takes long to optimise them.
+FUZZ_KERNEL_CFLAGS = -O0 -fno-sanitize=all
+FUZZ_SECONDS = 60
 WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wvla $(if $(WERROR),-Werror)
 # Results must not depend on whether the compiler fuses a product and a sum. Nobody reads the
 # floating-point exception flags: free of them, loops with conditional expressions become vector code.
@@ -71,15 +77,21 @@ TESTS := $(TEST_SOURCES:tests/%.c=$(BUILD)/tests/%)
 TEST_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(filter-out tests/test_%.c \
     tests/make_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
 TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/make_*.c))
+# Fuzz targets: programs that run inputs kept in tests/fuzz/corpus, or with libFuzzer for their main
+# the fuzzers of make fuzz.
+FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MAIN = $(BUILD)/tests/fuzz/replay.o
 # Programs that measure: tests/bench.sh and tests/slow.sh have them built.
 BENCHES := $(BUILD)/tests/bench_kernel $(BUILD)/tests/bench_draws $(BUILD)/tests/bench_result
 SLOW_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/slow_*.c))
 # Of the plain loop that the kernel is compared with; tests/bench.sh gives those of the machine.
 PLAIN_CFLAGS = $(CFLAGS)
-C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h)
+C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h \
+    tests/fuzz/*.c tests/fuzz/*.h)
 SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch)
 
-.PHONY: all demo run-demo test run-test bench check-slow check-valgrind check-asan lint format check-format info \
+.PHONY: all demo run-demo test run-test bench check-slow check-valgrind check-asan check-asan-run fuzz \
+        fuzz-run lint format check-format info \
         help install clean FORCE
 
 all: $(BUILD)/cgm
@@ -104,9 +116,10 @@ $(BUILD)/src/provenance.o: CPPFLAGS += -DCGM_VERSION='"$(VERSION)"' -DCGM_GIT='"
 # The kernel's loops are compiled for several instruction sets; at run time one is chosen that the
 # processor has.
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
-$(BUILD)/src/kernel_avx2.o: INSTRUCTIONS = -mavx2 -mfma
-$(BUILD)/src/kernel_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512
+$(BUILD)/src/kernel_avx2.o: INSTRUCTIONS = -mavx2 -mfma $(KERNEL_CFLAGS)
+$(BUILD)/src/kernel_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512 $(KERNEL_CFLAGS)
 endif
+$(BUILD)/src/kernel_portable.o: INSTRUCTIONS = $(KERNEL_CFLAGS)
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	$(COMPILE) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
@@ -120,6 +133,10 @@ $(TEST_TOOLS): %: %.o
 $(BENCHES) $(SLOW_TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libcgm.a
 	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
 
+$(FUZZERS): $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/fuzz.o \
+    $(FUZZ_MAIN) $(BUILD)/libcgm.a
+	$(LINK) -o $@ $^ $(LIBS)
+
 $(BUILD)/tests/bench_kernel: $(BUILD)/tests/bench_plain.o
 $(BUILD)/tests/bench_plain.o: CFLAGS = $(PLAIN_CFLAGS)
 
@@ -128,12 +145,12 @@ $(BUILD)/flags: FORCE
 	@command -v $(firstword $(CC)) >/dev/null && [[ -n '$(strip $(HDF5_LIBS))' ]] || { \
 	    echo 'no MPI compiler or no parallel HDF5: see make info, or run config/packages.sh build' >&2; \
 	    exit 1; }
-	@mkdir -p $(BUILD)/src $(BUILD)/tests
+	@mkdir -p $(BUILD)/src $(BUILD)/tests/fuzz
 	@text='$(COMPILE) $(VERSION)'; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" >$@
 $(BUILD)/revision: FORCE | $(BUILD)/flags
 	@[[ -f $@ && "$$(<$@)" == '$(REVISION)' ]] || echo '$(REVISION)' >$@
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d)
 
 # The set-up may install the very tools that this file asks for flags while it is read: hence a make
 # of its own after it.
@@ -148,17 +165,27 @@ test:
 run-demo: $(BUILD)/cgm
 	@config/demo.sh $(BUILD)
 
-run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
+run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
 
 check-asan:
 	@$(MAKE) BUILD=$(BUILD)/asan CFLAGS='$(ASAN_CFLAGS)' check-asan-run
 
-check-asan-run: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
+check-asan-run: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run --asan
 
-check-valgrind: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS)
+check-valgrind: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' VALGRIND='$(VALGRIND)' tests/run --valgrind
+
+# Every target for FUZZ_SECONDS; what is found new goes to $(BUILD)/fuzz, never into the sources.
+fuzz:
+	@config/packages.sh build fuzz
+	@$(MAKE) BUILD=$(BUILD)/fuzz CC='env OMPI_CC=$(CLANG) mpicc' CFLAGS='$(FUZZ_CFLAGS)' \
+	    KERNEL_CFLAGS='$(FUZZ_KERNEL_CFLAGS)' \
+	    FUZZ_MAIN= LDFLAGS='$(LDFLAGS) -fsanitize=fuzzer' fuzz-run
+
+fuzz-run: $(FUZZERS)
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh
 
 bench: $(BUILD)/cgm
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' CC='$(CC)' tests/bench.sh
@@ -208,6 +235,7 @@ help:
 	@echo 'make test             set up this machine if need be, run all tests'
 	@echo 'make check-asan       tests under the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind   tests under valgrind'
+	@echo 'make fuzz             every reader of files for FUZZ_SECONDS=$(FUZZ_SECONDS) with inputs made up by libFuzzer'
 	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
 	@echo 'make check-slow       runs of 1000 and of 10,000 parties'
 	@echo 'make lint             static checks and the rules of the sources'

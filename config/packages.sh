@@ -27,6 +27,10 @@ check clang-tidy               command   clang-tidy          CLANG_TIDY
 check cppcheck                 command   cppcheck            CPPCHECK
 check shellcheck               command   shellcheck
 check valgrind                 command   valgrind            VALGRIND
+fuzz  clang                    command   clang               CLANG
+fuzz  libclang-rt-dev          fuzzer    clang               CLANG
+fuzz  libomp-dev               openmp    clang               CLANG
+fuzz  llvm                     command   llvm-symbolizer
 '
 
 is_there()
@@ -35,6 +39,10 @@ is_there()
     case $kind in
     command) command -v "$what" >/dev/null ;;
     pkgconfig) "${PKG_CONFIG:-pkg-config}" --exists "$what" 2>/dev/null ;;
+    fuzzer) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        "$what" -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null ;;
+    openmp) echo 'int main(void) { return 0; }' |
+        "$what" -fopenmp -include omp.h -x c -o /dev/null - 2>/dev/null ;;
     header) echo "#include <$what>" | gcc -E -x c -o /dev/null - 2>/dev/null ;;
     esac
 }

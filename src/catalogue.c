@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cgm/shard.h"
+#include "cgm/text.h"
 
 /* A party while the catalogue is being sorted. */
 typedef struct entry {
@@ -53,6 +54,27 @@ static cgm_status allocate_catalogue(cgm_comm *comm, int64_t count, cgm_catalogu
     all->places = cgm_alloc(comm, count, sizeof *all->places);
     bool complete = all->names != NULL && all->files != NULL && all->places != NULL;
     return complete ? CGM_OK : CGM_ERR_MEMORY;
+}
+
+bool cgm_catalogue_is_name(const char *name)
+{
+    size_t length = 0;
+    for (size_t bytes = 1; bytes > 0 && length <= CGM_PARTY_NAME_MAX; length += bytes) {
+        bytes = name[length] == '/' ? 0 : cgm_text_printable(name + length);
+    }
+    return length > 0 && length <= CGM_PARTY_NAME_MAX && name[length] == '\0' &&
+           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static cgm_status check_names(cgm_comm *comm, const char *path, const cgm_catalogue *all)
+{
+    for (int64_t i = 0; i < all->count; i++) {
+        if (!cgm_catalogue_is_name(all->names[i])) {
+            return cgm_fail(comm, CGM_ERR_INPUT, "'%s': the name '%.64s' cannot be used; %s", path,
+                            all->names[i], CGM_PARTY_NAME_RULE);
+        }
+    }
+    return CGM_OK;
 }
 
 static cgm_status sort_catalogue(cgm_comm *comm, const char *path, cgm_catalogue *all)
@@ -325,6 +347,9 @@ static cgm_status make_catalogue(cgm_comm *comm, const char *path, cgm_catalogue
         status = list_files(comm, path, exists, all);
     } else {
         status = list_file(comm, path, all);
+    }
+    if (status == CGM_OK) {
+        status = check_names(comm, path, all);
     }
     return status == CGM_OK ? sort_catalogue(comm, path, all) : status;
 }

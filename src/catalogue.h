@@ -41,6 +41,18 @@ void cgm_catalogue_destroy(cgm_catalogue *all);
 /** Local. Check the points in a group of an open file ("" for the root), and say how many. */
 cgm_status cgm_catalogue_describe(const cgm_h5_file *file, const char *group, cgm_place *where);
 
+/** Longest name of a party, in bytes: a file can be named after it. */
+enum { CGM_PARTY_NAME_MAX = 200 };
+
+/** Local. Whether a party may have this name: text in UTF-8 without control characters that can be
+ * part of a path, because results print it and name files and groups after it. */
+bool cgm_catalogue_is_name(const char *name);
+
+/** What a name must be, for messages. */
+#define CGM_PARTY_NAME_RULE                                                                        \
+    "a party's name is 1 to 200 bytes of UTF-8 without '/' and control characters, and not . or "  \
+    ".."
+
 /** Local. The group that holds a party's points; allocated, NULL when there is no memory. */
 char *cgm_catalogue_group(cgm_comm *comm, cgm_storage storage, const char *name);
 

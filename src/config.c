@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cgm/text.h"
 #include "config_table.h"
@@ -23,8 +24,6 @@ typedef struct loader {
     cgm_comm *comm;
     const char *file_name;
     FILE *file;
-    char *line; /* of getline */
-    size_t line_capacity;
     int line_number;
     cgm_status status;
     setting settings[CGM_N_OPTIONS];
@@ -104,19 +103,25 @@ static void assign(loader *load, const char *name, const char *value, int line,
 static char *read_line(char *text, int size, void *state)
 {
     loader *load = state;
-    ssize_t length = getline(&load->line, &load->line_capacity, load->file);
-    if (length < 0) {
-        return NULL;
+    const char *wrong = NULL;
+    int length = 0;
+    int c = getc(load->file);
+    load->line_number += c != EOF;
+    for (; c != EOF && wrong == NULL; c = c == '\n' ? EOF : getc(load->file)) {
+        if (length == 0 && (c == ' ' || c == '\t')) {
+            continue;
+        }
+        text[length++] = (char)c;
+        wrong = c == '\0'            ? "a zero byte; this is no text file"
+                : length == size - 1 ? "the line is longer than 8 KiB"
+                                     : NULL;
     }
-    load->line_number++;
-    if (strlen(load->line) != (size_t)length || length >= size) {
-        load->status = cgm_fail(
-            load->comm, CGM_ERR_USAGE, "file '%s', line %d: %s", load->file_name, load->line_number,
-            length >= size ? "the line is longer than 8 KiB" : "a zero byte; this is no text file");
-        return NULL;
+    text[length] = '\0';
+    if (wrong != NULL) {
+        load->status = cgm_fail(load->comm, CGM_ERR_USAGE, "file '%s', line %d: %s",
+                                load->file_name, load->line_number, wrong);
     }
-    snprintf(text, (size_t)size, "%s", load->line + strspn(load->line, " \t"));
-    return text;
+    return length > 0 && wrong == NULL ? text : NULL;
 }
 
 /* inih's handler: 1 to go on, 0 to stop. */
@@ -137,6 +142,13 @@ static int take_pair(void *state, const char *section, const char *key, const ch
 
 static void read_file(loader *load)
 {
+    /* A named pipe would be waited for, a device may never end. */
+    struct stat state;
+    if (stat(load->file_name, &state) == 0 && !S_ISREG(state.st_mode)) {
+        load->status =
+            cgm_fail(load->comm, CGM_ERR_USAGE, "'%s' is not a regular file", load->file_name);
+        return;
+    }
     load->file = fopen(load->file_name, "r");
     int cause = errno;
     if (load->file != NULL) {
@@ -157,7 +169,6 @@ static void read_file(loader *load)
     if (load->file != NULL) {
         fclose(load->file);
     }
-    free(load->line);
 }
 
 static void read_override(loader *load, const char *argument)

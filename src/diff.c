@@ -9,6 +9,7 @@
 #include "cgm/h5.h"
 #include "cgm/result.h"
 #include "cgm/shard.h"
+#include "cgm/text.h"
 
 /* The comparison of two files; it ends at the first difference. */
 typedef struct comparison {
@@ -134,9 +135,9 @@ static cgm_status compare_rows(comparison *files, const char *path, const cgm_h5
     bool same = true;
     for (int64_t first = 0; first < info->dims[0] && status == CGM_OK && same; first += piece) {
         int64_t n_rows = info->dims[0] - first < piece ? info->dims[0] - first : piece;
-        status = cgm_h5_read_rows(&files->a, path, type, first, n_rows, a);
+        status = cgm_h5_read_rows(&files->a, path, type, first, n_rows, row, a);
         if (status == CGM_OK) {
-            status = cgm_h5_read_rows(&files->b, path, type, first, n_rows, b);
+            status = cgm_h5_read_rows(&files->b, path, type, first, n_rows, row, b);
         }
         if (status == CGM_OK) {
             same = !compare_words(files, path, NULL, info, first * row, a, b, n_rows * row);
@@ -176,7 +177,9 @@ static bool same_type(const cgm_h5_info *a, const cgm_h5_info *b)
 
 static bool same_shape(const cgm_h5_info *a, const cgm_h5_info *b)
 {
-    return a->rank == b->rank && memcmp(a->dims, b->dims, sizeof a->dims) == 0;
+    /* A scalar and an empty value have no dimensions, but not the same count. */
+    return a->rank == b->rank && a->count == b->count &&
+           memcmp(a->dims, b->dims, sizeof a->dims) == 0;
 }
 
 static cgm_status compare_values(comparison *files, const char *path, const char *attribute)
@@ -347,13 +350,12 @@ static cgm_status compare_files(cgm_comm *comm, char **paths, bool *different)
     cgm_h5_close(&files.a);
     cgm_h5_close(&files.b);
     if (status == CGM_OK) {
+        fputs(files.different ? "different: " : "the same results", stdout);
         /* Names and texts come from files: they must not move the terminal's cursor. */
-        for (char *c = files.line; *c != '\0'; c++) {
-            if ((unsigned char)*c < 0x20 || (unsigned char)*c == 0x7f) {
-                *c = '?';
-            }
+        for (const char *text = files.line; *text != '\0';) {
+            text = cgm_text_print(stdout, text);
         }
-        printf("%s%s\n", files.different ? "different: " : "the same results", files.line);
+        putchar('\n');
     }
     *different = files.different;
     return status;

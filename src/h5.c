@@ -13,12 +13,24 @@
 #define UNREADABLE                                                                                 \
     "this cannot be read; the file is damaged or needs a filter that is not installed"
 
+/* Most bytes that deflate makes of one. */
+enum { DEFLATE_GAIN = 1032 };
+
+/* More elements than any machine holds: products with numbers of parties or of ranks stay within an
+ * int64_t. */
+#define COUNT_MAX ((int64_t)1 << 48)
+
+/* Bytes of a name that messages show. */
+enum { NAME_SHOWN = 400 };
+
 /* A value while it is read: a dataset or an attribute. */
 typedef struct source {
     hid_t object;
     hid_t attribute; /* 0 for a dataset */
     hid_t type;
     hid_t space;
+    int64_t gain; /* most bytes of the value that a byte of the file stands for */
+    double chunk; /* elements that HDF5 reads at a time; 0: any number */
     cgm_h5_info info;
 } source;
 
@@ -31,8 +43,9 @@ cgm_status cgm_h5_fail(const cgm_h5_file *file, const char *path, const char *at
                        const char *what)
 {
     const char *separator = attribute != NULL ? "', attribute '" : "";
-    return cgm_fail(file->comm, file->failure, "file '%s', '%s%s%s': %s", file->path, path,
-                    separator, attribute != NULL ? attribute : "", what);
+    return cgm_fail(file->comm, file->failure, "file '%s', '%.*s%s%.*s': %s", file->path,
+                    NAME_SHOWN, path, separator, NAME_SHOWN, attribute != NULL ? attribute : "",
+                    what);
 }
 
 hid_t cgm_h5_number_type(cgm_h5_type type)
@@ -52,6 +65,16 @@ void cgm_h5_drop(hid_t id)
 
 /* ---- reading ---- */
 
+/* As it is now. */
+static int64_t file_bytes(const cgm_h5_file *file)
+{
+    int *descriptor;
+    struct stat state = {.st_size = 0};
+    bool known = H5Fget_vfd_handle(file->id, H5P_DEFAULT, (void **)&descriptor) >= 0 &&
+                 fstat(*descriptor, &state) == 0;
+    return known ? (int64_t)state.st_size : 0;
+}
+
 cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
 {
     *file = (cgm_h5_file){.comm = comm, .path = path, .failure = CGM_ERR_INPUT};
@@ -64,11 +87,15 @@ cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
     if (!S_ISREG(state.st_mode)) {
         return cgm_fail(comm, file->failure, "'%s' is not a regular file", path);
     }
+    cgm_h5_guard guard;
+    cgm_h5_guard_enter(file, 0, &guard);
     file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    htri_t format = file->id > 0 ? 1 : H5Fis_hdf5(path);
+    cgm_h5_guard_leave(&guard);
     if (file->id > 0) {
+        file->bytes = file_bytes(file);
         return CGM_OK;
     }
-    htri_t format = H5Fis_hdf5(path);
     return cgm_fail(comm, file->failure, "file '%s' %s", path,
                     format > 0    ? "cannot be opened: it is damaged or still being written"
                     : format == 0 ? "is not an HDF5 file"
@@ -77,7 +104,12 @@ cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
 
 void cgm_h5_close(cgm_h5_file *file)
 {
-    cgm_h5_drop(file->id);
+    if (file->id > 0) {
+        cgm_h5_guard guard;
+        cgm_h5_guard_enter(file, 0, &guard);
+        cgm_h5_drop(file->id);
+        cgm_h5_guard_leave(&guard);
+    }
     *file = (cgm_h5_file){0};
 }
 
@@ -96,15 +128,30 @@ static herr_t refuse_external(const char *parent_file, const char *parent_group,
 static cgm_status open_object(const cgm_h5_file *file, const char *path, hid_t *object)
 {
     bool refused = false;
+    cgm_h5_guard guard;
+    cgm_h5_guard_enter(file, 0, &guard);
     hid_t properties = H5Pcreate(H5P_LINK_ACCESS);
     H5Pset_elink_cb(properties, refuse_external, &refused);
     *object = H5Oopen(file->id, path, properties);
     cgm_h5_drop(properties);
+    cgm_h5_guard_leave(&guard);
     if (refused) {
         return cgm_h5_fail(file, path, NULL,
                            "an external link leads there; copy the data into this file");
     }
     return CGM_OK;
+}
+
+static void close_source(const cgm_h5_file *file, source *from)
+{
+    cgm_h5_guard guard;
+    cgm_h5_guard_enter(file, 0, &guard);
+    cgm_h5_drop(from->space);
+    cgm_h5_drop(from->type);
+    cgm_h5_drop(from->attribute);
+    cgm_h5_drop(from->object);
+    cgm_h5_guard_leave(&guard);
+    *from = (source){0};
 }
 
 static cgm_status open_existing(const cgm_h5_file *file, const char *path, hid_t *object)
@@ -125,7 +172,7 @@ cgm_status cgm_h5_find(const cgm_h5_file *file, const char *path, cgm_h5_kind *k
         return status;
     }
     *kind = H5Iget_type(object) == H5I_GROUP ? CGM_H5_GROUP : CGM_H5_DATASET;
-    cgm_h5_drop(object);
+    close_source(file, &(source){.object = object});
     return status;
 }
 
@@ -145,33 +192,53 @@ static bool append_text(cgm_h5_texts *texts, const char *text)
     return texts->text[texts->count++] != NULL;
 }
 
-static herr_t append_link(hid_t group, const char *name, const H5L_info_t *info, void *names)
+/* Names while they are listed. */
+typedef struct listing {
+    cgm_h5_texts *names;
+    int64_t room; /* bytes: together names are no longer than the file that holds them */
+} listing;
+
+static herr_t append_name(listing *list, const char *name)
 {
-    (void)group, (void)info;
-    return append_text(names, name) ? 0 : -1;
+    const int64_t bytes = (int64_t)strlen(name) + 1;
+    if (bytes > list->room || !append_text(list->names, name)) {
+        return -1;
+    }
+    list->room -= bytes;
+    return 0;
 }
 
-static herr_t append_attribute(hid_t object, const char *name, const H5A_info_t *info, void *names)
+static herr_t append_link(hid_t group, const char *name, const H5L_info_t *info, void *list)
+{
+    (void)group, (void)info;
+    return append_name(list, name);
+}
+
+static herr_t append_attribute(hid_t object, const char *name, const H5A_info_t *info, void *list)
 {
     (void)object, (void)info;
-    return append_text(names, name) ? 0 : -1;
+    return append_name(list, name);
 }
 
 cgm_status cgm_h5_list(const cgm_h5_file *file, const char *path, bool attributes,
                        cgm_h5_texts *names)
 {
     *names = (cgm_h5_texts){0};
-    hid_t object;
-    cgm_status status = open_existing(file, path, &object);
+    source from = {0};
+    cgm_status status = open_existing(file, path, &from.object);
     if (status != CGM_OK) {
         return status;
     }
     const H5_index_t by_name = H5_INDEX_NAME;
+    listing list = {names, file->bytes};
     hsize_t next = 0;
-    herr_t code = attributes
-                      ? H5Aiterate2(object, by_name, H5_ITER_INC, &next, append_attribute, names)
-                      : H5Literate(object, by_name, H5_ITER_INC, &next, append_link, names);
-    cgm_h5_drop(object);
+    cgm_h5_guard guard;
+    cgm_h5_guard_enter(file, file->bytes, &guard);
+    herr_t code =
+        attributes ? H5Aiterate2(from.object, by_name, H5_ITER_INC, &next, append_attribute, &list)
+                   : H5Literate(from.object, by_name, H5_ITER_INC, &next, append_link, &list);
+    cgm_h5_guard_leave(&guard);
+    close_source(file, &from);
     if (code < 0) {
         status = cgm_h5_fail(file, path, NULL, "its members cannot be listed");
         cgm_h5_texts_destroy(names);
@@ -188,22 +255,37 @@ void cgm_h5_texts_destroy(cgm_h5_texts *texts)
     *texts = (cgm_h5_texts){0};
 }
 
-static void close_source(source *from)
+/* What is wrong with how a dataset is stored, or NULL. A dataset may keep its numbers in files of
+ * any name: those are not opened. */
+static const char *look_at_storage(source *from)
 {
-    cgm_h5_drop(from->space);
-    cgm_h5_drop(from->type);
-    cgm_h5_drop(from->attribute);
-    cgm_h5_drop(from->object);
-    *from = (source){0};
-}
-
-/* A dataset may keep its numbers in files of any name: those are not opened either. */
-static bool is_stored_elsewhere(hid_t dataset)
-{
-    hid_t creation = H5Dget_create_plist(dataset);
-    bool elsewhere = H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) != 0;
+    hid_t creation = H5Dget_create_plist(from->object);
+    H5D_layout_t layout = H5Pget_layout(creation);
+    const char *wrong = layout < 0 ? UNREADABLE : NULL;
+    if (layout == H5D_VIRTUAL || H5Pget_external_count(creation) > 0) {
+        wrong = "its data lie in other files, which are not opened; copy the data into this file";
+    }
+    if (layout == H5D_CHUNKED) {
+        hsize_t chunk[CGM_H5_RANK_MAX];
+        int rank = H5Pget_chunk(creation, CGM_H5_RANK_MAX, chunk);
+        from->chunk = 1.0;
+        for (int k = 0; k < rank; k++) {
+            from->chunk *= (double)chunk[k];
+        }
+        from->gain = DEFLATE_GAIN;
+    }
+    int n_deflates = 0;
+    for (unsigned k = 0; wrong == NULL && (int)k < H5Pget_nfilters(creation); k++) {
+        unsigned flags;
+        size_t none = 0;
+        n_deflates +=
+            H5Pget_filter2(creation, k, &flags, &none, NULL, 0, NULL, NULL) == H5Z_FILTER_DEFLATE;
+    }
+    if (n_deflates > 1) {
+        wrong = "it is compressed more than once; compress it once or not at all";
+    }
     cgm_h5_drop(creation);
-    return elsewhere;
+    return wrong;
 }
 
 static cgm_h5_class type_class(hid_t type)
@@ -216,23 +298,51 @@ static cgm_h5_class type_class(hid_t type)
                                   : CGM_H5_OTHER;
 }
 
-/* Type and shape; false when the number of bytes would overflow. */
-static bool inspect(hid_t type, hid_t space, cgm_h5_info *info)
+/* What is wrong with type and shape, or NULL. A file that is small and promises much must cost no
+ * memory to refuse. */
+static const char *inspect(const cgm_h5_file *file, source *from)
 {
-    *info = (cgm_h5_info){.type_class = type_class(type),
-                          .element_bytes = (int64_t)H5Tget_size(type),
-                          .count = H5Sget_simple_extent_type(space) != H5S_NULL};
+    cgm_h5_info *info = &from->info;
+    *info = (cgm_h5_info){.type_class = type_class(from->type),
+                          .element_bytes = (int64_t)H5Tget_size(from->type),
+                          .count = H5Sget_simple_extent_type(from->space) != H5S_NULL};
     hsize_t dims[CGM_H5_RANK_MAX];
-    info->rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    info->rank = H5Sget_simple_extent_dims(from->space, dims, NULL);
+    if (info->rank < 0 || info->element_bytes == 0) {
+        return UNREADABLE;
+    }
     for (int k = 0; k < info->rank; k++) {
-        if (dims[k] > INT64_MAX / 8 ||
-            (dims[k] > 0 && info->count > INT64_MAX / 8 / (int64_t)dims[k])) {
-            return false;
+        if (dims[k] > COUNT_MAX || (dims[k] > 0 && info->count > COUNT_MAX / (int64_t)dims[k])) {
+            return "its shape is impossibly large";
         }
         info->dims[k] = (int64_t)dims[k];
         info->count *= info->dims[k];
     }
-    return true;
+    const double most = (double)file->bytes * (double)from->gain / (double)info->element_bytes;
+    return info->count > 0 && ((double)info->count > most || from->chunk > most)
+               ? "its shape does not fit the file: there is not so much data in it"
+               : NULL;
+}
+
+/* Opens what describes a value; what is wrong with it, or NULL. Calls HDF5 alone. */
+static const char *open_parts(source *from, const char *attribute)
+{
+    from->gain = 1;
+    if (attribute != NULL) {
+        from->attribute = H5Aopen(from->object, attribute, H5P_DEFAULT);
+        from->type = H5Aget_type(from->attribute);
+        from->space = H5Aget_space(from->attribute);
+        return from->attribute > 0 ? NULL : "there is no such attribute";
+    }
+    if (H5Iget_type(from->object) != H5I_DATASET) {
+        return "this is not a dataset";
+    }
+    const char *wrong = look_at_storage(from);
+    if (wrong == NULL) {
+        from->type = H5Dget_type(from->object);
+        from->space = H5Dget_space(from->object);
+    }
+    return wrong;
 }
 
 static cgm_status open_source(const cgm_h5_file *file, const char *path, const char *attribute,
@@ -243,29 +353,18 @@ static cgm_status open_source(const cgm_h5_file *file, const char *path, const c
     if (status != CGM_OK) {
         return status;
     }
-    const char *wrong = NULL;
-    if (attribute != NULL) {
-        from->attribute = H5Aopen(from->object, attribute, H5P_DEFAULT);
-        from->type = H5Aget_type(from->attribute);
-        from->space = H5Aget_space(from->attribute);
-        wrong = "there is no such attribute";
-    } else if (H5Iget_type(from->object) != H5I_DATASET) {
-        wrong = "this is not a dataset";
-    } else if (is_stored_elsewhere(from->object)) {
-        wrong = "its data lie in other files, which are not opened; copy the data into this file";
-    } else {
-        from->type = H5Dget_type(from->object);
-        from->space = H5Dget_space(from->object);
-        wrong = UNREADABLE;
+    cgm_h5_guard guard;
+    cgm_h5_guard_enter(file, 0, &guard);
+    const char *wrong = open_parts(from, attribute);
+    cgm_h5_guard_leave(&guard);
+    if (wrong == NULL) {
+        wrong = inspect(file, from);
     }
-    if (from->type > 0 && from->space > 0) {
-        if (inspect(from->type, from->space, &from->info)) {
-            return CGM_OK;
-        }
-        wrong = "its shape is impossibly large";
+    if (wrong != NULL) {
+        close_source(file, from);
+        status = cgm_h5_fail(file, path, attribute, wrong);
     }
-    close_source(from);
-    return cgm_h5_fail(file, path, attribute, wrong);
+    return status;
 }
 
 cgm_status cgm_h5_describe(const cgm_h5_file *file, const char *path, const char *attribute,
@@ -275,15 +374,26 @@ cgm_status cgm_h5_describe(const cgm_h5_file *file, const char *path, const char
     cgm_status status = open_source(file, path, attribute, &from);
     if (status == CGM_OK) {
         *info = from.info;
-        close_source(&from);
+        close_source(file, &from);
     }
     return status;
 }
 
-static herr_t read_all(const source *from, hid_t type, void *data)
+/* Reads a whole value, or of a dataset what is selected in from->space into memory. HDF5 takes what
+ * was cut off the file since it was opened for zeros. */
+static cgm_status transfer(const cgm_h5_file *file, const source *from, hid_t type, hid_t memory,
+                           hid_t properties, void *data)
 {
-    return from->attribute > 0 ? H5Aread(from->attribute, type, data)
-                               : H5Dread(from->object, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
+    const int64_t elements =
+        memory == H5S_ALL ? from->info.count : (int64_t)H5Sget_simple_extent_npoints(memory);
+    cgm_h5_guard guard;
+    cgm_h5_guard_enter(file, elements * from->info.element_bytes, &guard);
+    herr_t code = from->attribute > 0
+                      ? H5Aread(from->attribute, type, data)
+                      : H5Dread(from->object, type, memory,
+                                memory == H5S_ALL ? H5S_ALL : from->space, properties, data);
+    cgm_h5_guard_leave(&guard);
+    return code >= 0 && file_bytes(file) >= file->bytes ? CGM_OK : file->failure;
 }
 
 static bool is_convertible(cgm_h5_class stored, cgm_h5_type type)
@@ -307,7 +417,7 @@ void *cgm_h5_read(const cgm_h5_file *file, const char *path, const char *attribu
         data = cgm_alloc(file->comm, from.info.count, H5Tget_size(cgm_h5_number_type(type)));
     }
     if (data != NULL && from.info.count > 0 &&
-        read_all(&from, cgm_h5_number_type(type), data) < 0) {
+        transfer(file, &from, cgm_h5_number_type(type), H5S_ALL, H5P_DEFAULT, data) != CGM_OK) {
         cgm_h5_fail(file, path, attribute, UNREADABLE);
         free(data);
         data = NULL;
@@ -315,7 +425,7 @@ void *cgm_h5_read(const cgm_h5_file *file, const char *path, const char *attribu
     if (info != NULL) {
         *info = from.info;
     }
-    close_source(&from);
+    close_source(file, &from);
     return data;
 }
 
@@ -337,13 +447,51 @@ cgm_status cgm_h5_read_scalar(const cgm_h5_file *file, const char *path, const c
     return status;
 }
 
-/* Reads all strings; those of variable length HDF5 allocates one by one. */
-static cgm_status read_texts(const cgm_h5_file *file, const source *from, int64_t count,
-                             cgm_h5_texts *texts)
+/* Memory for texts of variable length, of which a damaged file may name the same one over and over.
+ */
+static void *allocate_text(size_t bytes, void *room)
+{
+    int64_t *left = room;
+    if (bytes > (size_t)*left) {
+        return NULL;
+    }
+    *left -= (int64_t)bytes;
+    return malloc(bytes);
+}
+
+static void free_text(void *text, void *room)
+{
+    (void)room;
+    free(text);
+}
+
+/* Reads all strings into the elements of buffer, bytes each, and copies them. */
+static cgm_status copy_texts(const cgm_h5_file *file, const source *from, hid_t type, bool variable,
+                             size_t bytes, char *buffer, cgm_h5_texts *texts)
+{
+    int64_t room = file->bytes;
+    hid_t properties = H5Pcreate(H5P_DATASET_XFER);
+    H5Pset_vlen_mem_manager(properties, allocate_text, &room, free_text, NULL);
+    cgm_status status = transfer(file, from, type, H5S_ALL, properties, buffer);
+    for (int64_t k = 0; k < from->info.count && status == CGM_OK; k++) {
+        const char *text = buffer + (size_t)k * bytes;
+        if (variable) {
+            memcpy(&text, buffer + (size_t)k * bytes, sizeof text);
+        }
+        status = append_text(texts, text != NULL ? text : "") ? CGM_OK : CGM_ERR_MEMORY;
+    }
+    if (variable) {
+        H5Dvlen_reclaim(type, from->space, properties, buffer);
+    }
+    cgm_h5_drop(properties);
+    return status;
+}
+
+static cgm_status read_texts(const cgm_h5_file *file, const source *from, cgm_h5_texts *texts)
 {
     bool variable = H5Tis_variable_str(from->type) > 0;
     size_t bytes = variable ? sizeof(char *) : H5Tget_size(from->type) + 1;
-    char *buffer = cgm_alloc(file->comm, count, bytes);
+    char *buffer = cgm_alloc(file->comm, from->info.count, bytes);
     if (buffer == NULL) {
         return CGM_ERR_MEMORY;
     }
@@ -352,17 +500,7 @@ static cgm_status read_texts(const cgm_h5_file *file, const source *from, int64_
         H5Tset_size(type, bytes);
         H5Tset_strpad(type, H5T_STR_NULLTERM);
     }
-    cgm_status status = read_all(from, type, buffer) < 0 ? file->failure : CGM_OK;
-    for (int64_t k = 0; k < count && status == CGM_OK; k++) {
-        const char *text = buffer + (size_t)k * bytes;
-        if (variable) {
-            memcpy(&text, buffer + (size_t)k * bytes, sizeof text);
-        }
-        status = append_text(texts, text != NULL ? text : "") ? CGM_OK : CGM_ERR_MEMORY;
-    }
-    if (variable) {
-        H5Dvlen_reclaim(type, from->space, H5P_DEFAULT, buffer);
-    }
+    cgm_status status = copy_texts(file, from, type, variable, bytes, buffer, texts);
     cgm_h5_drop(type);
     free(buffer);
     return status;
@@ -379,10 +517,12 @@ cgm_status cgm_h5_read_texts(const cgm_h5_file *file, const char *path, const ch
     }
     if (from.info.type_class != CGM_H5_STRING) {
         status = cgm_h5_fail(file, path, attribute, "these are no strings");
+    } else if (attribute != NULL && from.info.count > 1) {
+        status = cgm_h5_fail(file, path, attribute, "it has not exactly one element");
     } else if (from.info.count > 0) {
-        status = read_texts(file, &from, from.info.count, texts);
+        status = read_texts(file, &from, texts);
     }
-    close_source(&from);
+    close_source(file, &from);
     if (status != CGM_OK) {
         /* Says something only if no cause is recorded yet. */
         cgm_h5_fail(file, path, attribute, UNREADABLE);
@@ -408,23 +548,27 @@ hid_t cgm_h5_select_rows(hid_t space, int64_t first, int64_t n_rows)
 }
 
 cgm_status cgm_h5_read_rows(const cgm_h5_file *file, const char *path, cgm_h5_type type,
-                            int64_t first, int64_t n_rows, void *data)
+                            int64_t first, int64_t n_rows, int64_t columns, void *data)
 {
     source from;
     cgm_status status = open_source(file, path, NULL, &from);
     if (status != CGM_OK) {
         return status;
     }
+    const int64_t rows = from.info.rank > 0 ? from.info.dims[0] : 0;
     if (from.info.rank < 1 || !is_convertible(from.info.type_class, type)) {
         status = cgm_h5_fail(file, path, NULL, "this is no array of the numbers expected");
+    } else if (n_rows > rows - first || rows * columns != from.info.count) {
+        status =
+            cgm_h5_fail(file, path, NULL,
+                        "its rows are not those expected; is another program writing to the file?");
     } else if (n_rows > 0) {
         hid_t memory = cgm_h5_select_rows(from.space, first, n_rows);
-        if (H5Dread(from.object, cgm_h5_number_type(type), memory, from.space, H5P_DEFAULT, data) <
-            0) {
+        if (transfer(file, &from, cgm_h5_number_type(type), memory, H5P_DEFAULT, data) != CGM_OK) {
             status = cgm_h5_fail(file, path, NULL, UNREADABLE);
         }
         cgm_h5_drop(memory);
     }
-    close_source(&from);
+    close_source(file, &from);
     return status;
 }

@@ -6,6 +6,8 @@
 #define CGM_H5_COMMON_H
 
 #include <hdf5.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "cgm/h5.h"
 
@@ -23,5 +25,26 @@ void cgm_h5_drop(hid_t id);
 /** Local. Selects rows first .. first + n_rows - 1 in space; returns the memory space that takes
  * them. */
 hid_t cgm_h5_select_rows(hid_t space, int64_t first, int64_t n_rows);
+
+/** Signals that a guard catches. */
+enum { CGM_H5_SIGNALS = 6 };
+
+/** What stood in a guard's place before. */
+typedef struct cgm_h5_guard {
+    struct sigaction actions[CGM_H5_SIGNALS];
+    struct itimerval timer;
+    stack_t stack;
+} cgm_h5_guard;
+
+/**
+ * Let a crash or an endless loop end the process with one error line that blames the file, and with
+ * CGM_ERR_INPUT.  Local.  Around calls of HDF5 that read a file, and around nothing else.
+ * @param[in]  bytes  that the calls read: they may take long if those are many
+ * @param[out] guard  for cgm_h5_guard_leave
+ */
+void cgm_h5_guard_enter(const cgm_h5_file *file, int64_t bytes, cgm_h5_guard *guard);
+
+/** Local. Everything as it was before. */
+void cgm_h5_guard_leave(const cgm_h5_guard *guard);
 
 #endif

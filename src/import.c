@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "catalogue.h"
 #include "cgm/h5.h"
 #include "cgm/provenance.h"
 #include "cgm/text.h"
@@ -145,6 +146,7 @@ static FILE *open_stream(const import_job *job, int file)
 {
     struct stat state;
     const char *path = job->paths[file];
+    /* A named pipe would be waited for. */
     if (stat(path, &state) == 0 && !S_ISREG(state.st_mode)) {
         cgm_fail(job->comm, CGM_ERR_INPUT, "'%s' is not a regular file, and is read twice", path);
         return NULL;
@@ -198,6 +200,10 @@ static cgm_status name_party(import_job *job, int file)
         return CGM_ERR_MEMORY;
     }
     memcpy(job->names[file], base, length);
+    if (!cgm_catalogue_is_name(job->names[file])) {
+        return cgm_fail(job->comm, CGM_ERR_INPUT, "'%s': no party can be named after it; %s",
+                        job->paths[file], CGM_PARTY_NAME_RULE);
+    }
     for (int k = 0; k < file; k++) {
         if (strcmp(job->names[k], job->names[file]) == 0) {
             return cgm_fail(job->comm, CGM_ERR_INPUT,
@@ -311,8 +317,9 @@ static void print_imported(const import_job *job)
         putchar('\n');
         total += job->n_points[k];
     }
-    printf("%s: %d parties with %lld points of %lld features, %s\n", out, job->n_files,
-           (long long)total, (long long)cgm_import_features(&job->table),
+    print_text(out);
+    printf(": %d parties with %lld points of %lld features, %s\n", job->n_files, (long long)total,
+           (long long)cgm_import_features(&job->table),
            job->table.label < 0 ? "without labels" : "with labels");
     const cgm_text_list *texts = &job->table.label_texts;
     for (int64_t k = 0; k < texts->count && k < LABELS_PRINTED && !job->table.labels_are_whole;
@@ -324,9 +331,11 @@ static void print_imported(const import_job *job)
     if (texts->count > LABELS_PRINTED && !job->table.labels_are_whole) {
         printf("  ... all %lld texts are in /label_names\n", (long long)texts->count);
     }
-    printf("A run needs candidates too: set input.parties = %s, and input.candidates to an HDF5 "
-           "file\nwith /candidates/data of the same features in the same order.\n",
-           out);
+    fputs("A run needs candidates too: set input.parties = ", stdout);
+    print_text(out);
+    puts(
+        ", and input.candidates to an HDF5 file\nwith /candidates/data of the same features in the "
+        "same order.");
 }
 
 /* ---- the command ---- */

@@ -153,13 +153,14 @@ cgm_status cgm_points_read(const cgm_h5_file *file, const char *group,
     char *label_path = member_path(file->comm, group, "labels");
     cgm_status status = data_path != NULL && label_path != NULL ? CGM_OK : CGM_ERR_MEMORY;
     if (status == CGM_OK) {
-        status = cgm_h5_read_rows(file, data_path, CGM_H5_DOUBLE, first, n_rows, points);
+        status = cgm_h5_read_rows(file, data_path, CGM_H5_DOUBLE, first, n_rows, shape->n_features,
+                                  points);
     }
     if (status == CGM_OK) {
         status = check_values(file, data_path, first, n_rows, shape->n_features, points);
     }
     if (status == CGM_OK && shape->has_labels) {
-        status = cgm_h5_read_rows(file, label_path, CGM_H5_INT64, first, n_rows, labels);
+        status = cgm_h5_read_rows(file, label_path, CGM_H5_INT64, first, n_rows, 1, labels);
     }
     free(data_path);
     free(label_path);

@@ -100,7 +100,7 @@ static cgm_status add_numbers(reading *from, const char *path, const cgm_h5_info
             continue;
         }
         int64_t n_rows = info->dims[0] - first < piece ? info->dims[0] - first : piece;
-        status = cgm_h5_read_rows(from->file, path, type, first, n_rows, data);
+        status = cgm_h5_read_rows(from->file, path, type, first, n_rows, columns, data);
         if (status == CGM_OK) {
             from->sum +=
                 cgm_result_checksum_rows(path, info->rank, info->dims, first, n_rows, data);

@@ -101,7 +101,7 @@ static cgm_status read_element(const cgm_h5_file *file, const char *path, cgm_h5
     if (status == CGM_OK && (info.rank != 1 || info.dims[0] != count)) {
         return fail_damaged(file, path, count);
     }
-    return status == CGM_OK ? cgm_h5_read_rows(file, path, type, index, 1, value) : status;
+    return status == CGM_OK ? cgm_h5_read_rows(file, path, type, index, 1, 1, value) : status;
 }
 
 static cgm_status find_party(const cgm_h5_file *file, cgm_claims *says)
@@ -356,7 +356,8 @@ static cgm_status read_rows(const cgm_h5_file *file, const cgm_claimed_reward *r
     if (is_data && info.dims[1] != own->shape.n_features) {
         return fail_features(file, path, info.dims[1], own);
     }
-    return cgm_h5_read_rows(file, path, type, reward->first, reward->count, data);
+    return cgm_h5_read_rows(file, path, type, reward->first, reward->count,
+                            is_data ? own->shape.n_features : 1, data);
 }
 
 /* u of the party's rows: in its own file beside them, else what the pool has at their indices. */

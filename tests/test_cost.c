@@ -104,7 +104,7 @@ static void read_result(costed *at)
     for (int64_t s = 0; s < at->config.n_inv_temp; s++) {
         char path[PATH_BYTES];
         snprintf(path, sizeof path, "/sampling/beta_%g/draws", at->config.inv_temp[s]);
-        assert_all_ranks(comm, cgm_h5_read_rows(&at->file, path, CGM_H5_INT64, 0, n,
+        assert_all_ranks(comm, cgm_h5_read_rows(&at->file, path, CGM_H5_INT64, 0, n, 1,
                                                 at->draws + s * n) == CGM_OK);
     }
 }

@@ -131,8 +131,8 @@ static bool same_rows(const cgm_h5_file *a, const char *a_path, int64_t a_first,
                       const cgm_h5_file *b, const char *b_path, int64_t b_first)
 {
     double points[2][80];
-    bool same = cgm_h5_read_rows(a, a_path, CGM_H5_DOUBLE, a_first, 40, points[0]) == CGM_OK &&
-                cgm_h5_read_rows(b, b_path, CGM_H5_DOUBLE, b_first, 40, points[1]) == CGM_OK;
+    bool same = cgm_h5_read_rows(a, a_path, CGM_H5_DOUBLE, a_first, 40, 2, points[0]) == CGM_OK &&
+                cgm_h5_read_rows(b, b_path, CGM_H5_DOUBLE, b_first, 40, 2, points[1]) == CGM_OK;
     for (int k = 0; k < 80 && same; k++) {
         same = points[0][k] == points[1][k];
     }

@@ -8,6 +8,11 @@
  * (external links, external or virtual storage) is an error and nothing outside is opened. HDF5
  * prints nothing itself: an error is one line that names file and object.
  *
+ * A file may be damaged, or made to do harm. A value whose shape promises more than a file of that
+ * size can hold is refused before memory is allocated for it, a file that is cut off while it is
+ * read is noticed. Where HDF5 itself crashes or does not come to an end in reading a file, the
+ * process ends with one error line and CGM_ERR_INPUT, and mpirun ends the job.
+ *
  * Reading functions are Local and return CGM_OK, CGM_ERR_INPUT or CGM_ERR_MEMORY. Writing functions
  * return CGM_OK, CGM_ERR_OUTPUT or CGM_ERR_MEMORY; on a file created as parallel they are
  * Collective and return the same code on every rank, on another they are Local.
@@ -60,6 +65,7 @@ typedef struct cgm_h5_file {
     const char *path;   /**< borrowed: must live as long as the file is open */
     cgm_status failure; /**< what a failure counts as: CGM_ERR_INPUT or CGM_ERR_OUTPUT */
     bool parallel;
+    int64_t bytes; /**< its size when it was opened for reading */
 } cgm_h5_file;
 
 /** Texts read from a file: names of objects, or the elements of a value of strings. */
@@ -116,11 +122,13 @@ cgm_status cgm_h5_read_texts(const cgm_h5_file *file, const char *path, const ch
 
 /**
  * Read rows first .. first + n_rows - 1 (the first dimension) of a dataset of numbers.  Local.
- * @param[in]  type  of data in memory
- * @param[out] data  [n_rows][…] row-major, owned by the caller
+ * @param[in]  type     of data in memory
+ * @param[in]  columns  elements of a row: what there is room for. Other rows, or fewer, are an
+ *                      error: another program may write to the file.
+ * @param[out] data     [n_rows][columns] row-major, owned by the caller
  */
 cgm_status cgm_h5_read_rows(const cgm_h5_file *file, const char *path, cgm_h5_type type,
-                            int64_t first, int64_t n_rows, void *data);
+                            int64_t first, int64_t n_rows, int64_t columns, void *data);
 
 /* ---- writing ---- */
 
