@@ -90,7 +90,7 @@ C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h \
     tests/fuzz/*.c tests/fuzz/*.h)
 SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch)
 
-.PHONY: all demo run-demo test run-test bench check-slow check-valgrind check-asan check-asan-run fuzz \
+.PHONY: all demo run-demo test run-test bench check-slow check-faults check-valgrind check-asan check-asan-run fuzz \
         fuzz-run lint format check-format info \
         help install clean FORCE
 
@@ -193,6 +193,11 @@ bench: $(BUILD)/cgm
 check-slow: $(BUILD)/cgm $(BUILD)/tests/bench_result $(SLOW_TESTS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/slow.sh
 
+# Faults of every kind in every stage, and runs interrupted at random moments.
+check-faults: $(BUILD)/cgm $(TEST_TOOLS)
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/faults.sh
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/interruptions.sh
+
 lint:
 	@CPPCHECK='$(CPPCHECK)' CLANG_TIDY='$(CLANG_TIDY)' COMPILE='$(COMPILE) $(CMOCKA_CFLAGS)' \
 	    tests/lint.sh $(C_FILES) $(SCRIPTS)
@@ -237,6 +242,7 @@ help:
 	@echo 'make check-valgrind   tests under valgrind'
 	@echo 'make fuzz             every reader of files for FUZZ_SECONDS=$(FUZZ_SECONDS) with inputs made up by libFuzzer'
 	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
+	@echo 'make check-faults     a fault of every kind in every stage, runs interrupted at random'
 	@echo 'make check-slow       runs of 1000 and of 10,000 parties'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'

@@ -102,7 +102,8 @@ static cgm_status read_exact(const cgm_h5_file *file, const char *path, int64_t 
         status = CGM_ERR_MEMORY;
     }
     for (int64_t i = 0; i < n_rows && status == CGM_OK; i++) {
-        status = cgm_h5_read_rows(file, path, CGM_H5_INT64, first + i, 1, words);
+        status = cgm_h5_read_rows(file, path, CGM_H5_INT64, first + i, 1, CGM_KEPT_WORDS * columns,
+                                  words);
         for (int64_t k = 0; k < columns && status == CGM_OK; k++) {
             sums[i * columns + k] = cgm_accumulator_from_kept(words + CGM_KEPT_WORDS * k);
         }
@@ -216,11 +217,11 @@ static cgm_status read_rows(const cgm_h5_file *file, const cgm_run *run,
             const int64_t place = next - chains->first_local;
             if (own && rows > 0 && status == CGM_OK) {
                 status = cgm_h5_read_rows(file, "/sampling/indices", CGM_H5_INT64,
-                                          chains->first_row[k], rows, chains->indices + place);
+                                          chains->first_row[k], rows, 1, chains->indices + place);
             }
             if (own && rows > 0 && status == CGM_OK) {
                 status = cgm_h5_read_rows(file, "/sampling/values", CGM_H5_DOUBLE,
-                                          chains->first_row[k], rows, chains->values + place);
+                                          chains->first_row[k], rows, 1, chains->values + place);
             }
             chains->first_row[k] = next;
             next += rows;

@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "cgm/comm.h"
 
 #include <limits.h>
@@ -5,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -389,9 +391,32 @@ static void synchronise(cgm_comm *comm, MPI_Comm ranks, MPI_Win window)
     MPI_Win_sync(window);
 }
 
+/* Whether every rank may map a window of which its node holds so many bytes. Of Open MPI's ranks
+ * one that may not gives up inside MPI_Win_allocate, and leaves the others waiting there. */
+static cgm_status check_room(cgm_comm *comm, int64_t node_bytes)
+{
+    const size_t own_records = (size_t)1 << 22; /* what the library maps with it */
+    const size_t bytes = (size_t)node_bytes + own_records;
+    void *probe = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED) {
+        cgm_fail(comm, CGM_ERR_MEMORY,
+                 "no memory for %lld bytes that the ranks of a node share; ask for more memory a "
+                 "rank",
+                 (long long)node_bytes);
+    } else {
+        munmap(probe, bytes);
+    }
+    return cgm_agree(comm, probe == MAP_FAILED ? CGM_ERR_MEMORY : CGM_OK);
+}
+
 cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared)
 {
     *shared = (cgm_shared){.window = MPI_WIN_NULL, .bytes = bytes};
+    cgm_status room = check_room(comm, (int64_t)bytes);
+    if (room != CGM_OK) {
+        return room;
+    }
     MPI_Aint mine = comm->node_rank == 0 ? (MPI_Aint)(bytes + CGM_ALIGNMENT) : 0;
     /* A window that the node cannot hold is the user's to know, not a reason to abort. */
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
@@ -468,6 +493,12 @@ void cgm_shared_destroy(cgm_shared *shared)
 cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window)
 {
     *window = (cgm_window){.window = MPI_WIN_NULL};
+    int64_t node_bytes = (int64_t)bytes;
+    MPI_Allreduce(MPI_IN_PLACE, &node_bytes, 1, MPI_INT64_T, MPI_SUM, comm->node);
+    cgm_status room = check_room(comm, node_bytes);
+    if (room != CGM_OK) {
+        return room;
+    }
     /* Memory that cannot be had is the user's to know, not a reason to abort. */
     MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
     int code = MPI_Win_allocate((MPI_Aint)bytes, 1, MPI_INFO_NULL, comm->world, &window->memory,

@@ -72,7 +72,8 @@ static cgm_status read_layers(const cgm_h5_file *file, const char *path,
     for (int64_t done = 0; done < layers->n_candidates && status == CGM_OK; done += piece) {
         const int64_t left = layers->n_candidates - done;
         const int64_t count = left < piece ? left : piece;
-        status = cgm_h5_read_rows(file, path, CGM_H5_INT64, layers->first + done, count, words);
+        status = cgm_h5_read_rows(file, path, CGM_H5_INT64, layers->first + done, count, 2 * n_kept,
+                                  words);
         for (int64_t c = 0; c < count && status == CGM_OK; c++) {
             for (int64_t k = 0; k < n_kept; k++) {
                 const int64_t place = target[k] * layers->n_candidates + done + c;
@@ -146,7 +147,8 @@ static cgm_status read_rows(const cgm_h5_file *file, const kept_use *use, cgm_pa
         if (kept[i] < 0) {
             continue;
         }
-        status = cgm_h5_read_rows(file, "/sums/party_sums", CGM_H5_DOUBLE, kept[i], 1, row);
+        status = cgm_h5_read_rows(file, "/sums/party_sums", CGM_H5_DOUBLE, kept[i], 1,
+                                  use->parties->n_kept, row);
         for (int64_t j = 0; j < n && status == CGM_OK; j++) {
             if (kept[j] >= 0) {
                 cgm_accumulator_add(&partial->party_sums[(i - partial->first_row) * n + j],

@@ -4,7 +4,7 @@
 #
 #     tests/faults.sh [ROW:STAGE ...]     these cells, or all
 #
-# Environment: BUILD (build), MPIRUN, PENDING=1 to run the cells of what is not there yet.
+# Environment: BUILD (build), MPIRUN.
 #
 # For every cell: the exit code is the documented one; stderr has exactly one line `cgm: error:` if
 # the program could see the fault; within 10 s no rank is left; nothing stands under the final name,
@@ -116,6 +116,12 @@ next_run_is_clean()
     no_temporary && [[ -z $left ]] || grep -q "^cgm: removed '$left'" "$logs/next"
 }
 
+# A run that stopped at its checkpoint goes on to the result on another number of ranks.
+goes_on()
+{
+    "$MPIRUN" -n 3 "$cgm" run run.ini "${options[@]}" >"$logs/next" 2>&1 && right_result
+}
+
 # expect CODES REGEX: of the run that has ended; without a regular expression it was not the program
 # that saw the fault.
 expect()
@@ -132,6 +138,9 @@ expect()
         require "the result is not that of an undisturbed run" right_result
     else
         require "a file has the final name" test ! -e box/out/out.h5
+    fi
+    if [[ $code -eq 75 ]]; then
+        require "the next run does not go on to the result" goes_on
     fi
     if [[ -z $may_leave ]]; then
         require "a temporary file is left" no_temporary
@@ -255,20 +264,12 @@ strike_SIGTERM_to_mpirun()
 
 prepare_SIGUSR1_checkpoint()
 {
-    why=pending
     options=(--checkpoint.file=box/out/checkpoint.h5)
-    [[ -n ${PENDING:-} ]]
 }
 
 strike_SIGUSR1_checkpoint()
 {
     kill -USR1 "$started"
-}
-
-prepare_SIGUSR1()
-{
-    why=pending
-    [[ -n ${PENDING:-} ]]
 }
 
 strike_SIGUSR1()
@@ -441,7 +442,8 @@ accepted "an undisturbed run"
 row SIGKILL_to_a_rank 2 137 ''
 row SIGKILL_to_mpirun 2 137 ''
 row SIGTERM_to_mpirun 2 '1 143' ''
-row SIGUSR1_checkpoint 2 75 ''
+row SIGUSR1_checkpoint 2 75 '' 'input lengthscale kernel_sums sampling'
+cell SIGUSR1_checkpoint output 2 0 ''
 row SIGUSR1 2 0 ''
 row disk_fills 2 6 'out\.h5.*needs up to .* bytes on the disk: No space left' \
     'input lengthscale kernel_sums sampling'

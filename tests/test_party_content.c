@@ -150,8 +150,9 @@ static void add_party(words *list, const cgm_h5_file *result, int party, int oth
     uint64_t checksum = 0;
     double square[N_PARTIES] = {0};
     cgm_h5_read_scalar(result, "/reward", "v_star", CGM_H5_DOUBLE, &v_star);
-    cgm_h5_read_rows(result, "/parties/checksum", CGM_H5_UINT64, other, 1, &checksum);
-    cgm_h5_read_rows(result, "/sums/party_sums", CGM_H5_DOUBLE, other, 1, square);
+    cgm_h5_read_rows(result, "/parties/checksum", CGM_H5_UINT64, other, 1, 1, &checksum);
+    cgm_h5_read_rows(result, "/sums/party_sums", CGM_H5_DOUBLE, other, 1, N_PARTIES,
+                     square);
     add_words(list, 1, &checksum);
     add_words(list, N_PARTIES, square);
     add_number(list, result, "/values/single", other, 0.0);
