@@ -265,6 +265,8 @@ strike_SIGTERM_to_mpirun()
 prepare_SIGUSR1_checkpoint()
 {
     options=(--checkpoint.file=box/out/checkpoint.h5)
+    # Three checkpoints take their space first, in two steps each.
+    held_reserving=signal=STOP:when=7
 }
 
 strike_SIGUSR1_checkpoint()

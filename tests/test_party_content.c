@@ -90,7 +90,7 @@ static void add_number(words *list, const cgm_h5_file *result, const char *path,
                        double known)
 {
     double number = known;
-    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, party, 1, &number);
+    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, party, 1, 1, &number);
     if (number != known && number != 0.0) {
         add_words(list, 1, &number);
     }
@@ -108,12 +108,14 @@ static void read_payment(const cgm_h5_file *result, const char *set, int party, 
     int64_t offsets[2];
     char path[64];
     snprintf(path, sizeof path, "/sampling/%s/offsets", set);
-    cgm_h5_read_rows(result, path, CGM_H5_INT64, party, 2, offsets);
+    cgm_h5_read_rows(result, path, CGM_H5_INT64, party, 2, 1, offsets);
     paid->count = offsets[1] - offsets[0];
     snprintf(path, sizeof path, "/sampling/%s/data", set);
-    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, paid->points);
+    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, D,
+                     paid->points);
     snprintf(path, sizeof path, "/sampling/%s/values", set);
-    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, paid->values);
+    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, 1,
+                     paid->values);
 }
 
 static bool has_point(const payment *paid, const double *point)
