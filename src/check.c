@@ -403,6 +403,9 @@ static cgm_status check_run(cgm_comm *comm, forecast *of)
 {
     cgm_status status = read_input(comm, of);
     if (status == CGM_OK) {
+        status = cgm_party_files_check(comm, of->config, &of->shard, false);
+    }
+    if (status == CGM_OK) {
         status = count_both(comm, of);
     }
     if (status == CGM_OK) {
@@ -424,6 +427,9 @@ cgm_status cgm_check(cgm_comm *comm, const cgm_config *config)
 {
     forecast of = {.config = config};
     cgm_status status = cgm_output_check(comm, config);
+    if (status == CGM_OK) {
+        status = cgm_party_files_check_directory(comm, config);
+    }
     if (status == CGM_OK) {
         status = check_run(comm, &of);
     }

@@ -13,11 +13,11 @@
 const int64_t party_sizes[N_PARTIES] = {151, 157, 163, 167, 173, 179, 181, 191};
 
 #define TEN "xxxxxxxxxx"
-#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define NINETY TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 const char *const party_names[N_PARTIES] = {
-    "../evil",           ".hidden",           "100%2F", "a/b", "h\xc3\xb4pital", "tab\there",
-    HUNDRED HUNDRED "1", HUNDRED HUNDRED "2",
+    "..evil",         ".hidden",   "100%2F",          "a b",
+    "h\xc3\xb4pital", "tab there", NINETY NINETY "1", NINETY NINETY "2",
 };
 
 static void name_files(cgm_comm *comm, party_run *all)

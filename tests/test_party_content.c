@@ -111,11 +111,9 @@ static void read_payment(const cgm_h5_file *result, const char *set, int party, 
     cgm_h5_read_rows(result, path, CGM_H5_INT64, party, 2, 1, offsets);
     paid->count = offsets[1] - offsets[0];
     snprintf(path, sizeof path, "/sampling/%s/data", set);
-    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, D,
-                     paid->points);
+    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, D, paid->points);
     snprintf(path, sizeof path, "/sampling/%s/values", set);
-    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, 1,
-                     paid->values);
+    cgm_h5_read_rows(result, path, CGM_H5_DOUBLE, offsets[0], paid->count, 1, paid->values);
 }
 
 static bool has_point(const payment *paid, const double *point)
@@ -153,8 +151,7 @@ static void add_party(words *list, const cgm_h5_file *result, int party, int oth
     double square[N_PARTIES] = {0};
     cgm_h5_read_scalar(result, "/reward", "v_star", CGM_H5_DOUBLE, &v_star);
     cgm_h5_read_rows(result, "/parties/checksum", CGM_H5_UINT64, other, 1, 1, &checksum);
-    cgm_h5_read_rows(result, "/sums/party_sums", CGM_H5_DOUBLE, other, 1, N_PARTIES,
-                     square);
+    cgm_h5_read_rows(result, "/sums/party_sums", CGM_H5_DOUBLE, other, 1, N_PARTIES, square);
     add_words(list, 1, &checksum);
     add_words(list, N_PARTIES, square);
     add_number(list, result, "/values/single", other, 0.0);

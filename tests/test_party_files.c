@@ -93,12 +93,10 @@ static void test_verify(void **state)
             party_run_file(&all, i, path);
             assert_all_ranks(comm, has_mode(path, 0600));
             assert_all_ranks(comm, comm->rank != 0 || party_run_write_own(comm, &all, i));
-            /* A control character cannot be given as an argument. */
-            cgm_status asked = strchr(party_names[i], '\t') == NULL ? CGM_OK : CGM_ERR_USAGE;
             cgm_status whole = party_run_verify(comm, all.result, party_names[i], all.own);
             cgm_status own = party_run_verify(comm, path, party_names[i], all.own);
-            cgm_status other = party_run_verify(comm, path, i == 0 ? "a/b" : "../evil", all.own);
-            assert_all_ranks(comm, whole == asked && own == asked && other == CGM_ERR_INPUT);
+            cgm_status other = party_run_verify(comm, path, party_names[i == 0], all.own);
+            assert_all_ranks(comm, whole == CGM_OK && own == CGM_OK && other == CGM_ERR_INPUT);
         }
         party_run_remove(comm, &all);
     }
@@ -191,7 +189,7 @@ static void test_refusals(void **state)
         remove(path);
     }
     assert_all_ranks(comm, party_run_with(comm, &all, REWARDS) == CGM_ERR_OUTPUT);
-    assert_all_ranks(comm, matches(comm, "tab%09here.h5"));
+    assert_all_ranks(comm, matches(comm, "tab there.h5"));
     cgm_comm_barrier(comm);
     if (comm->rank == 0) {
         remove(all.result);
@@ -209,7 +207,7 @@ static void test_refusals(void **state)
         rename(all.result, path);
     }
     assert_all_ranks(comm, party_run_with(comm, &all, overwriting) == CGM_ERR_OUTPUT);
-    assert_all_ranks(comm, matches(comm, "tab%09here.h5") && matches(comm, "not replaced"));
+    assert_all_ranks(comm, matches(comm, "tab there.h5") && matches(comm, "not replaced"));
     assert_all_ranks(comm, !exists(all.result));
     party_run_remove(comm, &all);
 }
@@ -229,9 +227,9 @@ static void test_directories(void **state)
     assert_all_ranks(comm, matches(comm, "no directory"));
     /* output.file in the same directory: under a party's name it would be in that one's place. */
     snprintf(all.parties, PATH_BYTES, "%s", all.home);
-    snprintf(all.result, PATH_BYTES, "%s/a%%2Fb.h5", all.home);
+    snprintf(all.result, PATH_BYTES, "%s/a b.h5", all.home);
     assert_all_ranks(comm, party_run_with(comm, &all, REWARDS) == CGM_ERR_OUTPUT);
-    assert_all_ranks(comm, matches(comm, "'a/b'") && !exists(all.result));
+    assert_all_ranks(comm, matches(comm, "'a b'") && !exists(all.result));
     snprintf(all.result, PATH_BYTES, "%s/result.h5", all.home);
     assert_all_ranks(comm, party_run_with(comm, &all, REWARDS) == CGM_OK);
     party_run_remove(comm, &all);

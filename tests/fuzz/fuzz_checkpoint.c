@@ -1,7 +1,7 @@
 // libfuzzer: -detect_leaks=0
 /* A checkpoint of a small run: its head, and all that it may hold, whatever its checksum says. HDF5
- * keeps memory from one file to the next, and looking for leaks after each would take nearly all the
- * time. */
+ * keeps memory from one file to the next, and looking for leaks after each would take nearly all
+ * the time. */
 #include <stdlib.h>
 #include <unistd.h>
 
