@@ -100,7 +100,7 @@ static cgm_status compare_features(const cgm_h5_file *file, const cgm_run *run, 
 static cgm_status compare_points(const cgm_h5_file *file, const cgm_run *run, cgm_reuse *reuse)
 {
     uint64_t pool = 0;
-    char instruction_set[32];
+    char instruction_set[32] = "";
     bool same_features = false;
     cgm_status status =
         cgm_h5_read_scalar(file, "/sums", "candidates_checksum", CGM_H5_UINT64, &pool);

@@ -77,18 +77,27 @@ cgm_status drawing_begin(party_drawing *d)
     return status == CGM_OK && has_begun_chains(d->course->begin) ? lay_open(d) : status;
 }
 
-/* Indices, then values, of a chain that was begun; from the rank that keeps its party. */
-static void fetch_given(party_drawing *d, int64_t chain, int64_t *words)
+/* Draws of a chain that was begun, from the rank that keeps its party. */
+static void fetch_given(party_drawing *d, int64_t chain, const cgm_team_chain *slot)
 {
     const cgm_sampling_partial *begin = d->course->begin;
     const int keeper = keeper_of(d, chain % d->shard->n_parties);
-    const int64_t rows = begin->n_rows[chain];
     const int64_t held = d->given_first[keeper + 1] - d->given_first[keeper];
     const int64_t place = begin->first_row[chain] - d->given_first[keeper];
-    const size_t size = sizeof *words;
-    cgm_window_get(d->comm, &d->given, keeper, (size_t)place * size, (size_t)rows * size, words);
-    cgm_window_get(d->comm, &d->given, keeper, (size_t)(held + place) * size, (size_t)rows * size,
-                   words + rows);
+    const size_t bytes = (size_t)slot->n_given * sizeof *slot->given;
+    cgm_window_get(d->comm, &d->given, keeper, (size_t)place * sizeof *slot->given, bytes,
+                   slot->given);
+    cgm_window_get(d->comm, &d->given, keeper, (size_t)(held + place) * sizeof *slot->given, bytes,
+                   slot->given_values);
+}
+
+static void take_back(cgm_team_chain *slot)
+{
+    free(slot->given);
+    free(slot->given_values);
+    slot->given = NULL;
+    slot->given_values = NULL;
+    slot->n_given = 0;
 }
 
 void drawing_give(party_drawing *d, cgm_team_chain *slot)
@@ -96,26 +105,28 @@ void drawing_give(party_drawing *d, cgm_team_chain *slot)
     const cgm_sampling_partial *begin = d->course->begin;
     const int64_t chain = slot->set * d->shard->n_parties + slot->party;
     const int64_t rows = begin != NULL ? begin->n_rows[chain] : 0;
-    free(slot->given);
-    slot->given = NULL;
-    slot->n_given = 0;
+    take_back(slot);
     if (rows == 0) {
         return;
     }
-    slot->given = cgm_alloc(d->comm, 2 * rows, sizeof *slot->given);
-    int64_t refused = slot->given == NULL;
+    slot->given = cgm_alloc(d->comm, rows, sizeof *slot->given);
+    slot->given_values = cgm_alloc(d->comm, rows, sizeof *slot->given_values);
+    int64_t refused = slot->given == NULL || slot->given_values == NULL;
     if (d->ranks.size > 1) {
         cgm_comm_sum(&d->ranks, &refused, 1);
     }
     if (refused > 0) {
+        take_back(slot);
         drawing_note(d, cgm_fail(d->comm, CGM_ERR_MEMORY, "no memory for draws made before"));
         return;
     }
-    if (d->ranks.rank == 0) {
-        fetch_given(d, chain, slot->given);
-    }
-    cgm_comm_broadcast(&d->ranks, slot->given, 2 * (size_t)rows * sizeof *slot->given, 0);
     slot->n_given = rows;
+    if (d->ranks.rank == 0) {
+        fetch_given(d, chain, slot);
+    }
+    const size_t bytes = (size_t)rows * sizeof *slot->given;
+    cgm_comm_broadcast(&d->ranks, slot->given, bytes, 0);
+    cgm_comm_broadcast(&d->ranks, slot->given_values, bytes, 0);
 }
 
 cgm_status drawing_check(party_drawing *d)
@@ -124,8 +135,7 @@ cgm_status drawing_check(party_drawing *d)
         const cgm_team_chain *slot = &d->team.slots[k];
         const int64_t draws = slot->chain.n_draws;
         if (slot->live && draws <= slot->n_given &&
-            memcmp(&slot->chain.value, slot->given + slot->n_given + draws - 1,
-                   sizeof slot->chain.value) != 0) {
+            slot->chain.value != slot->given_values[draws - 1]) {
             return cgm_fail(d->comm, CGM_ERR_BUG,
                             "draw %lld of party '%s' has another value than when it was drawn "
                             "first; please report this, and remove the checkpoint",
@@ -149,7 +159,7 @@ static chain_rows rows_of_slot(const cgm_team_chain *slot)
     if (slot->chain.n_draws >= slot->n_given) {
         return (chain_rows){slot->chain.n_draws, slot->chain.indices, slot->chain.values};
     }
-    return (chain_rows){slot->n_given, slot->given, (const double *)(slot->given + slot->n_given)};
+    return (chain_rows){slot->n_given, slot->given, slot->given_values};
 }
 
 /* The slot with a chain on this rank, if this is the rank of its team that has the draws. */

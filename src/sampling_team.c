@@ -54,6 +54,7 @@ void cgm_team_destroy(cgm_team *team)
     for (int64_t k = 0; k < team->n_slots; k++) {
         cgm_chain_destroy(&team->slots[k].chain);
         free(team->slots[k].given);
+        free(team->slots[k].given_values);
     }
     free(team->slots);
     free(team->points);

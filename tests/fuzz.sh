@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for FUZZ_SECONDS (60) on top of the inputs kept in tests/fuzz/corpus. Called
-# by make fuzz after the build. FUZZ_ONLY names the targets to run, such as "fuzz_h5".
+# Runs every fuzz target for FUZZ_SECONDS (60) on top of the inputs kept in tests/fuzz/corpus.
+# Called by make fuzz after the build. FUZZ_ONLY names the targets to run, such as "fuzz_h5".
 #
 # Inputs that make a target crash, hang or take too much memory stay in $BUILD/findings. Each is run
 # again: the first frame of its stack that is of the program or of libhdf5 says whose fault it is.
-# libhdf5 is known to trust damaged files, and a run contains that (src/h5_guard.c): its findings are
-# listed by function, and only others make a target fail.
+# libhdf5 is known to trust damaged files, and a run contains that (src/h5_guard.c): its findings
+# are listed by function, and only others make a target fail.
 set -euo pipefail
 shopt -s nullglob
 cd "$(dirname "$0")/.."
@@ -22,7 +22,8 @@ failed=0
 mpi_environment 1
 # Singletons start no daemon of their own. A refused allocation is an answer, not a crash.
 export OMPI_MCA_ess_singleton_isolated=1
-export ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=512:handle_abort=1:leak_check_at_exit=0
+ASAN_OPTIONS=allocator_may_return_null=1:max_allocation_size_mb=512:handle_abort=1
+export ASAN_OPTIONS+=:leak_check_at_exit=0
 export UBSAN_OPTIONS=print_stacktrace=1
 { cat config/lsan.supp && echo leak:libhdf5; } >"$build/lsan.supp"
 export LSAN_OPTIONS=suppressions=$build/lsan.supp:print_suppressions=0
@@ -67,8 +68,8 @@ fuzz()
     mkdir -p "$findings" "$build/corpus/$name"
     # Jobs one after another, each a process: a crash ends one and not the fuzzing.
     # shellcheck disable=SC2046 # one word an option
-    timeout $((seconds * 2 + 120)) "$target" $(options) -fork=1 -ignore_crashes=1 -ignore_timeouts=1 \
-        -ignore_ooms=1 -max_total_time="$seconds" "${limits[@]}" -artifact_prefix="$findings/" \
+    timeout $((seconds * 2 + 120)) "$target" $(options) -fork=1 -ignore_crashes=1 \
+        -ignore_timeouts=1 -ignore_ooms=1 -max_total_time="$seconds" "${limits[@]}" -artifact_prefix="$findings/" \
         "$build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1 </dev/null || true
     runs=$(sed -nE 's/^#([0-9]+): .*/\1/p' "$log" | tail -n 1)
     listed=$(list_findings)
@@ -83,7 +84,8 @@ fuzz()
 }
 
 for target in "$build"/tests/fuzz/fuzz_*; do
-    if [[ -x $target && -f $target && (-z ${FUZZ_ONLY:-} || " $FUZZ_ONLY " == *" ${target##*/} "*) ]]; then
+    only=" ${FUZZ_ONLY:-${target##*/}} "
+    if [[ -x $target && -f $target && $only == *" ${target##*/} "* ]]; then
         fuzz
     fi
 done

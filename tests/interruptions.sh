@@ -26,6 +26,7 @@ LEAST=3
 ranks=(2 3 1 5 2)
 interval=0.2
 declare -A met
+declare -A expected=([SIGKILL]=137 [SIGUSR1]=75)
 
 # seconds_of INPUT: from the first line on stdout to the end, on 2 ranks, checkpoints included.
 seconds_of()
@@ -34,7 +35,8 @@ seconds_of()
     until_first_line
     local begun=$EPOCHREALTIME
     ended
-    accepted "an undisturbed run of $1" >&2
+    require "exit code $code" test "$code" -eq 0
+    verdict "an undisturbed run of $1" >&2
     awk "BEGIN { print $EPOCHREALTIME - $begun }"
 }
 
@@ -77,8 +79,12 @@ interrupt()
     ended
     stage=$(stage_met)
     stage=${stage:-input}
-    require "a run that had ended" test ! -e out.h5
-    require "exit code $code" test "$code" -eq $([[ $fault == SIGKILL ]] && echo 137 || echo 75)
+    if [[ -e out.h5 ]]; then
+        stage=end # it came too late
+        require "exit code $code" test "$code" -eq 0
+    else
+        require "exit code $code" test "$code" -eq "${expected[$fault]}"
+    fi
     require "ranks are left" no_process_left
     met[$stage]=$((${met[$stage]:-0} + 1))
     local found=nothing
@@ -93,18 +99,15 @@ interrupt()
     verdict "$fault in $stage of $input"
 }
 
-options=(sampling.inv_temp='1, 2, 4, 8' checkpoint.interval=$interval)
-if [[ -e $paper5 ]]; then
-    configure input.parties="$paper5" "${options[@]}" run.progress=0.05
-else
+if [[ ! -e $paper5 ]]; then
+    paper5=p5.h5
     "$cgm" simulate --out p5.h5 --parties 5 --points 3000 --candidates 100000 >/dev/null
-    configure input.parties=p5.h5 "${options[@]}" run.progress=0.05
 fi
-mv run.ini paper5.ini
 "$cgm" simulate --out 300.h5 --parties 300 --points 120 --features 4 --candidates 60000 >/dev/null
-configure input.parties=300.h5 sampling.inv_temp='1, 8' checkpoint.interval=$interval \
-    run.progress=0.05
-mv run.ini n300.ini
+configure input.parties="$paper5" sampling.inv_temp='1, 2, 4, 8' checkpoint.interval="$interval"
+sed 's/^progress = 0$/progress = 0.05/' run.ini >paper5.ini
+configure input.parties=300.h5 sampling.inv_temp='1, 8' checkpoint.interval="$interval"
+sed 's/^progress = 0$/progress = 0.05/' run.ini >n300.ini
 
 declare -A time
 time[paper5]=$(seconds_of paper5)

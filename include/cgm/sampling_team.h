@@ -30,6 +30,7 @@ typedef struct cgm_team_chain {
 
     int64_t n_given; /**< draws that an earlier run has made: they are made again as they were */
     int64_t *given;  /**< [n_given] candidates, allocated; the team frees them */
+    double *given_values; /**< [n_given] v after each of them, the same */
 } cgm_team_chain;
 
 /** What a rank wants its team to do next; of several ranks the strongest counts. */
