@@ -69,7 +69,8 @@ fuzz()
     # Jobs one after another, each a process: a crash ends one and not the fuzzing.
     # shellcheck disable=SC2046 # one word an option
     timeout $((seconds * 2 + 120)) "$target" $(options) -fork=1 -ignore_crashes=1 \
-        -ignore_timeouts=1 -ignore_ooms=1 -max_total_time="$seconds" "${limits[@]}" -artifact_prefix="$findings/" \
+        -ignore_timeouts=1 -ignore_ooms=1 -max_total_time="$seconds" "${limits[@]}" \
+        -artifact_prefix="$findings/" \
         "$build/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1 </dev/null || true
     runs=$(sed -nE 's/^#([0-9]+): .*/\1/p' "$log" | tail -n 1)
     listed=$(list_findings)

@@ -22,10 +22,12 @@ static void make_units(cgm_comm *comm, cgm_units *units)
 static int64_t find(bool done[SEGMENTS][SEGMENTS], int64_t row, int64_t first, int64_t end,
                     bool wanted)
 {
-    while (first < end && done[row][first] != wanted) {
-        first++;
+    for (int64_t column = first; column < end; column++) {
+        if (done[row][column] == wanted) {
+            return column;
+        }
     }
-    return first;
+    return end;
 }
 
 static bool agrees(const cgm_units *units, bool done[SEGMENTS][SEGMENTS])
