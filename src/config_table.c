@@ -200,6 +200,50 @@ static void write_hours(const cgm_option *row, const void *target, FILE *stream)
     }
 }
 
+/* all, none, or a list of words, each once. */
+static cgm_status read_metrics(cgm_comm *comm, const cgm_option *row, const char *value,
+                               void *target)
+{
+    (void)row;
+    cgm_config *config = target;
+    char *copy = cgm_alloc(comm, (int64_t)strlen(value) + 1, 1);
+    if (copy == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    memcpy(copy, value, strlen(value));
+    const bool is_word = strcmp(value, "all") == 0 || strcmp(value, "none") == 0;
+    bool accepted = true;
+    config->metrics = strcmp(value, "all") == 0 ? CGM_METRICS_ALL : CGM_METRICS_NONE;
+    for (char *rest = is_word ? NULL : copy; accepted && rest != NULL;) {
+        const char *item = next_item(&rest);
+        int k = 0;
+        while (k < CGM_N_METRICS && strcmp(item, cgm_metric_name(k)) != 0) {
+            k++;
+        }
+        accepted = k < CGM_N_METRICS && (config->metrics >> k & 1U) == 0;
+        config->metrics |= accepted ? 1U << k : 0U;
+    }
+    free(copy);
+    return accepted ? CGM_OK : CGM_ERR_USAGE;
+}
+
+static void write_metrics(const cgm_option *row, const void *target, FILE *stream)
+{
+    (void)row;
+    const unsigned selected = ((const cgm_config *)target)->metrics;
+    const char *separator = "";
+    for (int k = 0; k < CGM_N_METRICS; k++) {
+        if ((selected >> k & 1U) != 0 && selected != CGM_METRICS_ALL) {
+            fprintf(stream, "%s%s", separator, cgm_metric_name(k));
+            separator = ", ";
+        }
+    }
+    if (selected == CGM_METRICS_ALL || selected == CGM_METRICS_NONE) {
+        fputs(selected == CGM_METRICS_ALL ? "all" : "none", stream);
+    }
+}
+
+static const cgm_option_kind metrics = {read_metrics, write_metrics};
 static const cgm_option_kind hours = {read_hours, write_hours};
 static const cgm_option_kind threads = {read_threads, write_threads};
 static const cgm_option_kind inv_temp = {read_inv_temp, write_inv_temp};
@@ -273,8 +317,19 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .help = "fraction of the pool that is drawn without a new maximum before a party gives up",
      .high = 1.0},
 
-    {"metrics.select", "none", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("none"), NULL,
-     .help = "further measures of the rewards"},
+    {"metrics.select", "all", &metrics, CGM_NO_FIELD, NULL,
+     "all, none, or a comma list of mmd2, kl, wasserstein2, imbalance, downstream, privacy, "
+     "significance",
+     .help = "measures of the rewards, see below; all: everything but significance"},
+    {"metrics.downstream_points", "20000", &cgm_option_integer, FIELD(downstream_points), NULL,
+     "a whole number >= 10",
+     .help = "most points that a downstream model is trained on, or tested on; of more, a part is\n"
+             "chosen by the seed",
+     .low = 10.0, .low_closed = true, .high = 1e9},
+    {"metrics.significance_points", "5000", &cgm_option_integer, FIELD(significance_points), NULL,
+     "a whole number, 10 .. 100000",
+     .help = "most points whose kernel matrix gives the distribution of the test of significance",
+     .low = 10.0, .low_closed = true, .high = 1e5},
 
     {"output.file", "results.h5", &cgm_option_path, FIELD(output_file), NULL, "a path",
      .help = "HDF5 file for the results", .same_results = true},

@@ -51,6 +51,16 @@ static cgm_status scale_pool(cgm_comm *comm, const cgm_features *features,
     return CGM_OK;
 }
 
+/* In place, by every node's first rank. */
+static void scale_testset(cgm_comm *comm, const cgm_features *features, cgm_testset *testset)
+{
+    if (comm->node_rank == 0) {
+        cgm_features_apply(features, testset->n_points, testset->n_features, testset->points,
+                           testset->points);
+    }
+    cgm_shared_sync(comm, &testset->points_memory);
+}
+
 /* mean and scale from the parties' spread. */
 static cgm_status fit(cgm_comm *comm, const cgm_spread *spread, int64_t n_features,
                       cgm_features *features)
@@ -70,7 +80,8 @@ static cgm_status fit(cgm_comm *comm, const cgm_spread *spread, int64_t n_featur
 }
 
 cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_shard *shard,
-                              cgm_candidates *candidates, cgm_features *features)
+                              cgm_candidates *candidates, cgm_testset *testset,
+                              cgm_features *features)
 {
     *features = (cgm_features){.scaling = scaling};
     if (scaling == CGM_SCALE_NONE) {
@@ -84,6 +95,9 @@ cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_
     if (status == CGM_OK) {
         cgm_features_apply(features, shard->n_local_points, shard->n_features, shard->points,
                            shard->points);
+        if (testset->n_points > 0) {
+            scale_testset(comm, features, testset);
+        }
         status = scale_pool(comm, features, candidates);
     }
     cgm_spread_destroy(&spread);

@@ -8,6 +8,7 @@
 #include "cgm/result.h"
 #include "kept_sums.h"
 #include "newfile.h"
+#include "output_metrics.h"
 #include "writer.h"
 
 /* Room for the path of a dataset. */
@@ -292,6 +293,11 @@ static void put_sampling(writer *to)
     }
 }
 
+static void put_metrics(writer *to)
+{
+    output_put_metrics(&to->out, &to->run->metrics);
+}
+
 /* One number of every stage and rank, [stages][ranks]. mine [stages] */
 static void put_by_rank(writer *to, const char *path, cgm_h5_type type, const void *mine)
 {
@@ -400,6 +406,7 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
     for (int64_t s = 0; s < run->sampling.n_sets; s++) {
         const int64_t n_rows = run->sampling.sets[s].offsets[n_parties];
         words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
+        words += run->metrics.n_sets > 0 ? CGM_METRIC_COLUMNS * (n_parties + 256) : 0;
     }
     words += (int64_t)CGM_TIMER_STAGES * (5 * comm->size + 16);
     int64_t texts = (int64_t)strlen(run->command) + comm->size * (int64_t)sizeof comm->host;
@@ -414,7 +421,7 @@ static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checks
 {
     static void (*const parts[])(writer *) = {
         put_root,    put_warnings, put_parties,    put_features, put_kernel,  put_sums, put_values,
-        put_shapley, put_reward,   put_incentives, put_sampling, put_timings, put_end,
+        put_shapley, put_reward,   put_incentives, put_sampling, put_metrics, put_timings, put_end,
     };
     writer to = {.out = {.comm = file->comm, .file = file}, .run = state};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.out.status == CGM_OK; k++) {

@@ -14,10 +14,10 @@ typedef struct stage {
     cgm_kept kept; /* what a checkpoint keeps of it */
 } stage;
 
-/* Names in order, data, labels and pool: equal for equal input, whatever files it came in. */
+/* Names in order, data, labels, pool and test points: equal for equal input, whatever files it came in. */
 static uint64_t input_checksum_of(const cgm_run *run)
 {
-    uint64_t checksum = run->candidates.checksum;
+    uint64_t checksum = run->candidates.checksum + run->testset.checksum;
     for (int64_t i = 0; i < run->shard.n_parties; i++) {
         checksum += cgm_checksum_text((uint64_t)i, run->shard.names[i]);
     }
@@ -34,6 +34,9 @@ cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
     if (status == CGM_OK) {
         status =
             cgm_candidates_read(comm, pool, &run->shard, config->pool_placement, &run->candidates);
+    }
+    if (status == CGM_OK) {
+        status = cgm_testset_read(comm, pool, run->shard.n_features, &run->testset);
     }
     if (status == CGM_OK) {
         run->input_checksum = input_checksum_of(run);
@@ -60,7 +63,7 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
 static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
 {
     return cgm_features_scale(comm, run->config->scaling, &run->shard, &run->candidates,
-                              &run->features);
+                              &run->testset, &run->features);
 }
 
 /* What was begun with one rounding goes on with it. */
@@ -190,6 +193,11 @@ static cgm_status certify_incentives(cgm_comm *comm, cgm_run *run)
     return status;
 }
 
+static cgm_status measure_metrics(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_metrics_measure(comm, run, &run->metrics);
+}
+
 static cgm_status collect_warnings(cgm_comm *comm, cgm_run *run)
 {
     return cgm_warnings_collect(comm, run, &run->warnings);
@@ -221,6 +229,7 @@ static const stage stages[] = {
     {"reward_lp", solve_reward, CGM_KEPT_NOTHING},
     {"sampling", draw_samples, CGM_KEPT_CHAINS},
     {"incentives", certify_incentives, CGM_KEPT_NOTHING},
+    {"metrics", measure_metrics, CGM_KEPT_NOTHING},
     {"warnings", collect_warnings, CGM_KEPT_NOTHING},
     {"output", write_output, CGM_KEPT_NOTHING},
 };
@@ -231,6 +240,7 @@ void cgm_pipeline_release(cgm_run *run)
     cgm_reuse_close(&run->reuse);
     cgm_checkpoint_close(&run->checkpoint);
     cgm_warnings_destroy(&run->warnings);
+    cgm_metrics_destroy(&run->metrics);
     cgm_incentives_destroy(&run->incentives);
     cgm_sampling_destroy(&run->sampling);
     cgm_reward_destroy(&run->reward);
@@ -239,6 +249,7 @@ void cgm_pipeline_release(cgm_run *run)
     cgm_kernel_sums_destroy(&run->sums);
     cgm_spread_destroy(&run->spread);
     cgm_features_destroy(&run->features);
+    cgm_testset_destroy(&run->testset);
     cgm_candidates_destroy(&run->candidates);
     cgm_shard_destroy(&run->shard);
 }

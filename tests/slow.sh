@@ -39,7 +39,7 @@ whole_run()
     local label=$1 data=$work/$1.h5 result=$work/$1.out.h5 start=$EPOCHREALTIME error
     shift
     "$mpirun" -n "$ranks" "$build/cgm" simulate --out "$data" "$@" || return
-    printf '[input]\nparties = %s\n[reward]\ncondition = individual\n[sampling]\ninv_temp = 1\n' \
+    printf '[input]\nparties = %s\n[reward]\ncondition = individual\n[sampling]\ninv_temp = 1\n[metrics]\nselect = none\n' \
         "$data" >"$work/$label.ini"
     start=$EPOCHREALTIME
     "$mpirun" -n "$ranks" "$build/cgm" run "$work/$label.ini" --output.file="$result" \

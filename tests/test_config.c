@@ -141,7 +141,9 @@ static const refusal refusals[] = {
     {NULL, "--run.seed=-1", {"run.seed", "", ""}},
     {NULL, "--run.seed=18446744073709551616", {"run.seed", "", ""}},
     {NULL, "--run.progress=1e400", {"run.progress", "", ""}},
-    {NULL, "--metrics.select=all", {"accepted: none", "", ""}},
+    {NULL, "--metrics.select=mmd", {"wasserstein2", "", ""}},
+    {NULL, "--metrics.select=kl,kl", {"wasserstein2", "", ""}},
+    {NULL, "--metrics.downstream_points=9", {">= 10", "", ""}},
     {NULL, "other.ini", {"two configurations", "other.ini", ""}},
 };
 

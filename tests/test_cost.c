@@ -121,8 +121,9 @@ static void count_model(costed *at)
                                               &lengthscale) == CGM_OK);
     /* The deviation that the search began with is that of the scaled features. */
     cgm_features features;
+    cgm_testset none = {0};
     assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->candidates,
-                                              &features) == CGM_OK);
+                                              &none, &features) == CGM_OK);
     assert_all_ranks(comm,
                      cgm_spread_measure(comm, &at->shard, &at->candidates, &spread) == CGM_OK);
     const cgm_cost_run run = {

@@ -30,11 +30,12 @@ static void test_scaling(void **state)
     for (int k = 0; k < 2; k++) {
         test_case made;
         cgm_features features;
+        cgm_testset none = {0};
         cgm_spread after;
         make_scaled_case(comm, &made);
         const double first = made.candidates.points[0];
         assert_all_ranks(comm, cgm_features_scale(comm, scalings[k], &made.shard, &made.candidates,
-                                                  &features) == CGM_OK);
+                                                  &none, &features) == CGM_OK);
         assert_all_ranks(comm, cgm_spread_measure(comm, &made.shard, NULL, &after) == CGM_OK);
         const double zero[] = {0.0, 0.0, 0.0};
         const double one[] = {1.0, 1.0, 0.0}; /* a constant feature stays constant, at 0 */

@@ -14,6 +14,7 @@
 #include "cgm/generator.h"
 #include "cgm/kernel.h"
 #include "cgm/lengthscale.h"
+#include "cgm/metrics.h"
 #include "cgm/reward_lp.h"
 #include "cgm/shapley.h"
 
@@ -43,7 +44,10 @@ typedef struct cgm_config {
     bool reward_strict; /**< an infeasible program is an error */
     double *inv_temp;   /**< [n_inv_temp] 0 .. INFINITY, no value twice */
     int64_t n_inv_temp;
-    double patience; /**< (0, 1] */
+    double patience;             /**< (0, 1] */
+    unsigned metrics;            /**< a set of cgm_metric */
+    int64_t downstream_points;   /**< most points that a downstream model is trained or tested on */
+    int64_t significance_points; /**< most points of the significance test's Gram matrix */
     char *output_file;
     bool output_overwrite;
     char *party_dir;            /**< "none": no such files */

@@ -6,6 +6,7 @@
 #define CGM_FEATURES_H
 
 #include "cgm/pairs.h"
+#include "cgm/testset.h"
 
 typedef enum cgm_features_scaling {
     CGM_SCALE_NONE,
@@ -21,7 +22,8 @@ typedef struct cgm_features {
 } cgm_features;
 
 /**
- * Fit the scaling on all parties together and apply it to their points and to the pool. Collective.
+ * Fit the scaling on all parties together and apply it to their points, to the pool and to the test
+ * points.  Collective.
  * The pool's points as read stay in candidates->original: rewards are paid in the unit the data
  * came in.
  * @param[out] features  owned by the caller; the pair is cgm_features_destroy
@@ -29,7 +31,8 @@ typedef struct cgm_features {
  *         ranks.
  */
 cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_shard *shard,
-                              cgm_candidates *candidates, cgm_features *features);
+                              cgm_candidates *candidates, cgm_testset *testset,
+                              cgm_features *features);
 
 /** Local. Apply a scaling to points [n_points][n_features], from and to may be the same. */
 void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t n_features,

@@ -14,6 +14,7 @@
 #include "cgm/incentives.h"
 #include "cgm/kernel_sums.h"
 #include "cgm/lengthscale.h"
+#include "cgm/metrics.h"
 #include "cgm/pairs.h"
 #include "cgm/reuse.h"
 #include "cgm/reward_lp.h"
@@ -21,6 +22,7 @@
 #include "cgm/shapley.h"
 #include "cgm/shard.h"
 #include "cgm/spread.h"
+#include "cgm/testset.h"
 #include "cgm/timer.h"
 #include "cgm/warnings.h"
 
@@ -37,6 +39,7 @@ typedef struct cgm_run {
 
     cgm_shard shard;
     cgm_candidates candidates;
+    cgm_testset testset;
     cgm_features features;
     cgm_spread spread;
     cgm_kernel kernel;
@@ -48,6 +51,7 @@ typedef struct cgm_run {
     cgm_reward reward;
     cgm_sampling sampling;
     cgm_incentives incentives;
+    cgm_metrics metrics;
     cgm_warnings warnings;
     bool already_complete; /**< output.file holds this very run: nothing was computed */
 } cgm_run;
