@@ -1,4 +1,5 @@
-/* The groups of a result that hold the measures of the rewards (metrics.h). Internal to output.c. */
+/* The groups of a result that hold the measures of the rewards (metrics.h). Internal to output.c.
+ */
 #ifndef CGM_OUTPUT_METRICS_H
 #define CGM_OUTPUT_METRICS_H
 

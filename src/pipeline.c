@@ -14,7 +14,8 @@ typedef struct stage {
     cgm_kept kept; /* what a checkpoint keeps of it */
 } stage;
 
-/* Names in order, data, labels, pool and test points: equal for equal input, whatever files it came in. */
+/* Names in order, data, labels, pool and test points: equal for equal input, whatever files it came
+ * in. */
 static uint64_t input_checksum_of(const cgm_run *run)
 {
     uint64_t checksum = run->candidates.checksum + run->testset.checksum;

@@ -56,7 +56,7 @@ typedef enum cgm_metric_column {
 /** One β. */
 typedef struct cgm_metric_set {
     double inv_temp;
-    double *columns[CGM_METRIC_COLUMNS]; /**< [n_parties], NaN: missing; NULL: not selected */
+    double *columns[CGM_METRIC_COLUMNS];    /**< [n_parties], NaN: missing; NULL: not selected */
     double correlation[CGM_METRIC_COLUMNS]; /**< Pearson's with α over parties; NaN: missing */
 } cgm_metric_set;
 
@@ -68,7 +68,7 @@ typedef struct cgm_metrics {
     cgm_metric_set *sets;
     double mean_correlation[CGM_METRIC_COLUMNS]; /**< over β; NaN: missing */
     double se_correlation[CGM_METRIC_COLUMNS];   /**< sd/√(number of β); NaN: missing */
-    double *beta_n_rewards;  /**< [n_parties] correlation of β with the number of rewards, or NULL */
+    double *beta_n_rewards; /**< [n_parties] correlation of β with the number of rewards, or NULL */
     double *beta_mmd2_after; /**< [n_parties] and with MMD² after, or NULL */
     double *values;          /**< behind all columns */
 } cgm_metrics;

@@ -17,8 +17,8 @@ typedef struct cgm_testset {
     int64_t n_features;
     bool has_labels;
     uint64_t checksum; /**< 0 where there are none */
-    double *points;    /**< [n_points][n_features] row-major, as read until features.h changes them */
-    int64_t *labels;   /**< [n_points], or NULL */
+    double *points;  /**< [n_points][n_features] row-major, as read until features.h changes them */
+    int64_t *labels; /**< [n_points], or NULL */
     cgm_shared points_memory;
     cgm_shared labels_memory;
 } cgm_testset;
