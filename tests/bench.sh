@@ -94,7 +94,7 @@ print_kernel()
 {
     local d
     echo
-    echo 'kernel se over 25,088 points (6,144 of 784 features), one core, in 10^9 a second.'
+    echo 'kernel se over 25,088 points, one core, in 10^9 a second.'
     echo 'sums: evaluations; limit: peak multiply-adds / (d + 6), measured in turns with them;'
     echo 'both: with sums of rows beside those of columns; plain: the plain loop'
     printf '%5s %7s %16s %7s %9s %16s %7s %7s %7s\n' d sums spread limit 'of limit' spread both \
@@ -109,6 +109,9 @@ print_kernel()
                 printf "%7.3f %7.1f\n", $13 / 1e9, $3 / $13
             }'
     done
+    summary '^columns_avx2_d' | awk -F '\t' '{
+        sub(/.*_d/, "", $1)
+        printf "AVX2, %d features %28.3f %7.3f .. %5.3f\n", $1, $3 / 1e9, $4 / 1e9, $5 / 1e9 }'
 }
 
 measure_peers()

@@ -1,5 +1,6 @@
 # A run that is stopped goes on where it was, on any number of ranks, to the same results; and what
 # is not a checkpoint of this run is told from one.
+# alone: yes
 # timeout: 400
 # without: valgrind
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 # Some cells of the table of faults (make check-faults has all of them).
+# alone: yes
 # timeout: 200
 # without: asan valgrind
 BUILD_DIRECTORY=${BUILD_DIRECTORY:?run this with ONLY=cli/faults tests/run}

@@ -7,7 +7,7 @@ set -euo pipefail
 cgm=$BUILD_DIRECTORY/cgm
 # shellcheck disable=SC2034 # for the scripts
 make_input=$BUILD_DIRECTORY/tests/make_input
-limit=$((60 * SLOWDOWN))
+limit=$((60 * ${PATIENCE:-$SLOWDOWN}))
 script=$(basename "$0" .sh)
 work=$BUILD_DIRECTORY/tests/cli/$script
 logs=$BUILD_DIRECTORY/tests/cli/$script.logs

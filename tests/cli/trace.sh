@@ -1,5 +1,6 @@
 # Which files a run opens, by what the system says: a rank opens its own parties' files alone, and
 # every file is new, exclusively its maker's and never readable by more than in the end.
+# alone: yes
 # without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
