@@ -318,9 +318,9 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .high = 1.0},
 
     {"metrics.select", "all", &metrics, CGM_NO_FIELD, NULL,
-     "all, none, or a comma list of mmd2, kl, wasserstein2, imbalance, downstream, privacy, "
-     "significance",
-     .help = "measures of the rewards, see below; all: everything but significance"},
+     "all, none, or a comma list of measures",
+     .help = "measures of the rewards: mmd2, kl, wasserstein2, imbalance, downstream, privacy,\n"
+             "significance; all: everything but significance"},
     {"metrics.downstream_points", "20000", &cgm_option_integer, FIELD(downstream_points), NULL,
      "a whole number >= 10",
      .help = "most points that a downstream model is trained on, or tested on; of more, a part is\n"

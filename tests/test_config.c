@@ -141,8 +141,8 @@ static const refusal refusals[] = {
     {NULL, "--run.seed=-1", {"run.seed", "", ""}},
     {NULL, "--run.seed=18446744073709551616", {"run.seed", "", ""}},
     {NULL, "--run.progress=1e400", {"run.progress", "", ""}},
-    {NULL, "--metrics.select=mmd", {"wasserstein2", "", ""}},
-    {NULL, "--metrics.select=kl,kl", {"wasserstein2", "", ""}},
+    {NULL, "--metrics.select=mmd", {"comma list of measures", "", ""}},
+    {NULL, "--metrics.select=kl,kl", {"comma list of measures", "", ""}},
     {NULL, "--metrics.downstream_points=9", {">= 10", "", ""}},
     {NULL, "other.ini", {"two configurations", "other.ini", ""}},
 };

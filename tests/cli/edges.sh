@@ -5,7 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" all
-configure kernel.lengthscale=0.5
+# Measures of rewards are missing where there is too little: their own tests say where.
+configure kernel.lengthscale=0.5 metrics.select=none
 
 # nans FILE NAME...: these datasets and attributes have a NaN, and no other.
 nans()
