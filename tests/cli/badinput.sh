@@ -92,7 +92,7 @@ broken text '/parties/p2/data.*float32 or float64'
 broken integers '/parties/p2/data.*float32 or float64'
 broken compound '/parties/p2/data.*float32 or float64'
 broken impossible '/parties/p2/data.*impossibly large'
-broken absurd 'no memory' 3
+broken absurd 'does not fit the file' 3
 broken external_link '/parties/p2/data.*external link'
 broken external_party '/parties/p2.*external link'
 broken loop '/parties/p2/data'
