@@ -27,6 +27,21 @@ static void forget_times(hid_t creation)
     H5Pset_obj_track_times(creation, false);
 }
 
+/* What the MPI library allocates and maps when it opens a file, at the most. */
+enum { OPEN_BYTES = 16 << 20 };
+
+/* MPI gives no reason why a file cannot be opened: is it that some rank is out of memory? */
+static bool is_memory_short(const cgm_h5_file *file)
+{
+    void *memory = file->id <= 0 ? malloc(OPEN_BYTES) : NULL;
+    int64_t ranks = file->id <= 0 && memory == NULL;
+    free(memory);
+    if (file->parallel) {
+        cgm_comm_sum(file->comm, &ranks, 1);
+    }
+    return ranks > 0;
+}
+
 cgm_status cgm_h5_create(cgm_comm *comm, const char *path, bool parallel, cgm_h5_file *file)
 {
     *file =
@@ -45,7 +60,12 @@ cgm_status cgm_h5_create(cgm_comm *comm, const char *path, bool parallel, cgm_h5
     cgm_h5_drop(creation);
     cgm_h5_drop(properties);
     cgm_status status = CGM_OK;
-    if (file->id <= 0) {
+    if (is_memory_short(file)) {
+        status = cgm_fail(comm, CGM_ERR_MEMORY,
+                          "no memory to create file '%s'; use more nodes or fewer ranks a node, or "
+                          "ask for more memory a rank",
+                          path);
+    } else if (file->id <= 0) {
         status = cgm_fail(comm, file->failure, "file '%s' cannot be created; %s", path,
                           parallel ? "is its directory on a file system that all nodes share?"
                                    : "does its directory exist, and may you write to it?");
