@@ -30,6 +30,13 @@
  * far when its mean kernel with the parties is below this fraction of theirs among themselves. */
 #define CGM_SCALES_DIFFER 10.0
 #define CGM_POOL_FAR 0.1
+/** Privacy: distances are compared at this quantile. Rewards are too close to others' records when
+ * their quantile is below this fraction of that of held-out points, or more than this share of them
+ * is nearer than it; and when that is by more than so many standard deviations of the count. */
+#define CGM_CLOSE_QUANTILE 0.05
+#define CGM_CLOSE_RATIO 0.8
+#define CGM_CLOSE_SHARE 0.1
+#define CGM_CLOSE_DEVIATIONS 4.0
 /** A target is reached when the value falls short by no more than this fraction of it (MATH.md §6).
  */
 #define CGM_TARGET_REACHED 1e-12
