@@ -1,8 +1,10 @@
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cgm/dense.h"
+#include "cgm/tolerance.h"
 #include "metrics_moments.h"
 #include "metrics_parts.h"
 
@@ -129,8 +131,9 @@ static cgm_status measure(fits *of, const group_moments *parts, int64_t data, in
     cgm_dense_multiply(d, d, d, of->root, of->work, of->both);
     cgm_dense_multiply(d, d, d, of->both, of->root, of->work);
     cgm_status status = cgm_dense_eigen(of->comm, d, of->work, of->values);
+    const double zero = CGM_EIGEN_ROUNDINGS * (double)d * DBL_EPSILON * of->values[d - 1];
     for (int64_t k = 0; k < d && status == CGM_OK; k++) {
-        sum -= 2.0 * sqrt(fmax(of->values[k], 0.0));
+        sum -= of->values[k] > zero ? 2.0 * sqrt(of->values[k]) : 0.0;
     }
     *distance = fmax(sum, 0.0);
     return status;

@@ -20,7 +20,8 @@ typedef struct number_groups {
 } number_groups;
 
 /**
- * Collective.  Finds numbers by halving: 63 rounds of counting, 16 bytes a group sent in each.
+ * Collective.  Finds numbers bit by bit: 8 rounds of counting for few groups, 63 for many, of which
+ * each sends 16 bytes a group then.
  * @param[in]  groups     numbers ≥ 0, not NaN
  * @param[in]  share      q, 0 .. 1
  * @param[out] quantiles  [n_groups] the same on every rank; NaN of an empty group

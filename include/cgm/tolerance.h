@@ -37,6 +37,9 @@
 #define CGM_CLOSE_RATIO 0.8
 #define CGM_CLOSE_SHARE 0.1
 #define CGM_CLOSE_DEVIATIONS 4.0
+/** Eigenvalues of a product of covariances count as 0 up to so many roundings of the largest, for
+ * each feature: of a fit to few points many are 0, and their roots would not be. */
+#define CGM_EIGEN_ROUNDINGS 8.0
 /** A target is reached when the value falls short by no more than this fraction of it (MATH.md §6).
  */
 #define CGM_TARGET_REACHED 1e-12
@@ -96,6 +99,8 @@
  * relative. */
 #define CGM_TEST_PRESCALED 1e-14
 #define CGM_TEST_MEDIAN 1e-12
+/** Measures of rewards against the golden files and plain loops: absolute. */
+#define CGM_TEST_METRICS 1e-9
 /** Cost model against what a run counts, a stage and rank: relative. */
 #define CGM_TEST_COST 0.02
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
