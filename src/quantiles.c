@@ -100,6 +100,13 @@ static int bits_a_round(int64_t n_groups)
     return bits;
 }
 
+double quantiles_bytes(int64_t n_groups)
+{
+    const int bits = bits_a_round(n_groups);
+    const double rounds = ceil((double)BITS / bits);
+    return rounds * 2.0 * (double)n_groups * (ldexp(1.0, bits) - 1.0) * sizeof(int64_t);
+}
+
 cgm_status quantiles_find(cgm_comm *comm, const number_groups *groups, double share,
                           double *quantiles)
 {

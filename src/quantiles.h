@@ -30,6 +30,9 @@ typedef struct number_groups {
 cgm_status quantiles_find(cgm_comm *comm, const number_groups *groups, double share,
                           double *quantiles);
 
+/** Local. Bytes that a rank sends for so many groups. */
+double quantiles_bytes(int64_t n_groups);
+
 /** Local. How many of ascending numbers are at most x. */
 int64_t quantiles_count(const double *ascending, int64_t n, double x);
 
