@@ -46,6 +46,8 @@ typedef struct forecast {
     bool sliced;              /* a rank holds its own slice of the pool alone */
     bool pool_read;           /* and all its values are sound */
     int64_t *draws;           /* [n_inv_temp][n_parties] */
+    double *candidates;       /* [n_parties] different ones of its rewards */
+    int64_t n_test;           /* points of no party */
     cgm_cost least, most;
     double speed; /* evaluations a second of a rank */
 } forecast;
@@ -100,6 +102,9 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
         status =
             cgm_candidates_describe(comm, pool_path(of->config), of->shard.n_features, &of->pool);
     }
+    if (status == CGM_OK) {
+        status = cgm_testset_count(comm, pool_path(of->config), of->shard.n_features, &of->n_test);
+    }
     if (status != CGM_OK) {
         return status;
     }
@@ -107,7 +112,9 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
                                            of->shard.n_features);
     of->first_candidate = cgm_alloc(comm, comm->size + 1, sizeof *of->first_candidate);
     of->draws = cgm_alloc(comm, of->config->n_inv_temp * of->shard.n_parties, sizeof *of->draws);
-    const bool complete = of->first_candidate != NULL && of->draws != NULL;
+    of->candidates = cgm_alloc(comm, of->shard.n_parties, sizeof *of->candidates);
+    const bool complete =
+        of->first_candidate != NULL && of->draws != NULL && of->candidates != NULL;
     status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
     if (status == CGM_OK) {
         cgm_candidates_slice(comm->size, &of->shard, of->pool.n_points, of->first_candidate);
@@ -129,6 +136,9 @@ static cgm_status count(cgm_comm *comm, const forecast *of, int64_t passes, int6
     for (int64_t k = 0; k < of->config->n_inv_temp * of->shard.n_parties; k++) {
         of->draws[k] = (int64_t)ceil(draws * (double)of->pool.n_points);
     }
+    cgm_cost_rewards rewards = {.points = of->draws};
+    cgm_cost_expect_rewards(&of->shard, of->config->n_inv_temp, of->pool.n_points, &rewards,
+                            of->candidates);
     const cgm_cost_run run = {
         .size = comm->size,
         .config = of->config,
@@ -140,6 +150,8 @@ static cgm_status count(cgm_comm *comm, const forecast *of, int64_t passes, int6
         .has_candidate_labels = of->pool.has_labels,
         .search = {passes, CGM_LADDER_RUNGS * ladders + 2 * (passes - ladders), passes - ladders},
         .draws = of->draws,
+        .rewards = rewards,
+        .n_test = of->n_test,
     };
     return cgm_cost_count(comm, &run, cost);
 }
@@ -306,6 +318,7 @@ static void print_input(const cgm_comm *comm, const forecast *of)
     print_count("points", shard->n_points);
     print_count("features", shard->n_features);
     print_count("candidates", of->pool.n_points);
+    print_count("test points", of->n_test);
     printf("  %-44s %19s\n", "labels of points", shard->has_labels ? "yes" : "no");
     printf("  %-44s %19s\n", "labels of candidates", of->pool.has_labels ? "yes" : "no");
     print_count("ranks", comm->size);
@@ -350,7 +363,8 @@ static void print_work(const forecast *of)
     }
     printf("  (assumed: %.0f %% of the pool to all of it drawn for every party and inverse "
            "temperature;\n"
-           "  how many a reward takes is not known before)\n",
+           "  how many a reward takes is not known before, nor which candidates several of them\n"
+           "  hold: evaluations of the metrics are for those that chance would give)\n",
            100.0 * DRAWS_LEAST);
 }
 
@@ -438,5 +452,6 @@ cgm_status cgm_check(cgm_comm *comm, const cgm_config *config)
     cgm_shard_destroy(&of.shard);
     free(of.first_candidate);
     free(of.draws);
+    free(of.candidates);
     return status;
 }

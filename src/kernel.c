@@ -62,6 +62,18 @@ double cgm_kernel_diagonal(const cgm_kernel *kernel)
     return kernel->type == CGM_KERNEL_SE ? 1.0 : 3.0;
 }
 
+cgm_kernel cgm_kernel_of_distances(int64_t n_features, double typical, const double *origin,
+                                   cgm_instruction_set instruction_set)
+{
+    int exponent = 0;
+    frexp(typical, &exponent);
+    return (cgm_kernel){.type = CGM_KERNEL_SE,
+                        .n_features = n_features,
+                        .lengthscale = ldexp(PACK_SCALE, exponent),
+                        .centre = origin,
+                        .instruction_set = instruction_set};
+}
+
 void cgm_kernel_pack(const cgm_kernel *kernel, const double *points, const cgm_segment *segment,
                      cgm_block *block)
 {
@@ -133,6 +145,16 @@ void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_tile *tile, double
                           double *most)
 {
     kernel_operations_of(kernel->instruction_set)->distances(kernel, tile, least, most);
+}
+
+void cgm_kernel_nearest(const cgm_kernel *kernel, const cgm_tile *tile, double *nearest)
+{
+    kernel_operations_of(kernel->instruction_set)->nearest(kernel, tile, nearest);
+}
+
+int64_t cgm_kernel_place(int64_t n_features, int64_t point, int64_t f)
+{
+    return kernel_place(n_features, point) + f * CGM_LANES;
 }
 
 double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance)

@@ -28,6 +28,11 @@ static inline vector larger(vector a, vector b)
     return _mm256_max_pd(a, b);
 }
 
+static inline bool any_smaller(vector a, vector b)
+{
+    return _mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_LT_OQ)) != 0;
+}
+
 static inline __m256i first_lanes(int64_t count)
 {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3));

@@ -28,6 +28,11 @@ static inline vector larger(vector a, vector b)
     return _mm512_max_pd(a, b);
 }
 
+static inline bool any_smaller(vector a, vector b)
+{
+    return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ) != 0;
+}
+
 static inline __mmask8 first_lanes(int64_t count)
 {
     return (__mmask8)((1U << count) - 1U);

@@ -29,7 +29,7 @@ _Static_assert(VECTORS *LANES % CGM_LANES == 0, "a tile is a number of groups of
 
 /* ---- register tiles ---- */
 
-typedef enum operation { COLUMNS, ROWS_AND_COLUMNS, SLOPES, LADDER, DISTANCES } operation;
+typedef enum operation { COLUMNS, ROWS_AND_COLUMNS, SLOPES, LADDER, DISTANCES, NEAREST } operation;
 
 /* What code for a tile is made for: constants where it is called, so that it is compiled for each.
  */
@@ -206,6 +206,42 @@ INLINE void finish_distances(const work *w, shape s, int64_t row, int64_t column
     }
 }
 
+/* Some rows' squared distances to a vector of columns into the lists of these. */
+static __attribute__((noinline)) void insert(double *list, const double (*squared)[LANES], int rows)
+{
+    for (int a = 0; a < rows; a++) {
+        vector rest = load(squared[a]);
+        UNROLLED for (int k = 0; k < CGM_NEAREST; k++)
+        {
+            const vector kept = load(list + k * CGM_LANES);
+            store(list + k * CGM_LANES, smaller(rest, kept));
+            rest = larger(rest, kept);
+        }
+    }
+}
+
+/* After the first rows hardly any is nearer than the last of a list. */
+INLINE void finish_nearest(const work *w, shape s, int64_t column, tile_distances q)
+{
+    UNROLLED for (int b = 0; b < s.vectors; b++)
+    {
+        double *list = w->results[0] + kernel_place(CGM_NEAREST, column + b * LANES);
+        vector least = q[b][0];
+        UNROLLED for (int a = 1; a < s.rows; a++)
+        {
+            least = smaller(q[b][a], least);
+        }
+        if (__builtin_expect(any_smaller(least, load(list + (CGM_NEAREST - 1) * CGM_LANES)), 0)) {
+            double squared[MOST_AT_A_TIME][LANES];
+            UNROLLED for (int a = 0; a < s.rows; a++)
+            {
+                store(squared[a], q[b][a]);
+            }
+            insert(list, (const double(*)[LANES])squared, s.rows);
+        }
+    }
+}
+
 INLINE void finish(const work *w, shape s, int64_t row, int64_t column, tile_distances q)
 {
     switch (s.op) {
@@ -223,6 +259,9 @@ INLINE void finish(const work *w, shape s, int64_t row, int64_t column, tile_dis
         return;
     case DISTANCES:
         finish_distances(w, s, row, column, q);
+        return;
+    case NEAREST:
+        finish_nearest(w, s, column, q);
         return;
     }
 }
@@ -386,6 +425,7 @@ DEFINE_VISITS(visit_rows_and_columns, ROWS_AND_COLUMNS)
 DEFINE_VISITS(visit_slopes, SLOPES)
 DEFINE_VISITS(visit_ladder, LADDER)
 DEFINE_VISIT(visit_distances, DISTANCES, CGM_KERNEL_SE, ROWS, 0, false)
+DEFINE_VISITS_OF_SE(visit_nearest, NEAREST, false)
 
 static work work_of_tile(const cgm_kernel *kernel, const cgm_tile *tile, double *result,
                          double *second_result)
@@ -504,6 +544,12 @@ static void distances(const cgm_kernel *kernel, const cgm_tile *tile, double *le
     fill(least, tile->columns->stride, INFINITY);
     fill(most, tile->columns->stride, -INFINITY);
     visit_distances(&w);
+}
+
+static void nearest(const cgm_kernel *kernel, const cgm_tile *tile, double *nearest_distances)
+{
+    const work w = work_of_tile(kernel, tile, nearest_distances, NULL);
+    visit_nearest(&w);
 }
 
 #endif

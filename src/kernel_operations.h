@@ -15,6 +15,7 @@ typedef struct kernel_operations {
     void (*ladder)(const cgm_kernel *kernel, const cgm_tile *tile, int n_rungs,
                    double *column_sums);
     void (*distances)(const cgm_kernel *kernel, const cgm_tile *tile, double *least, double *most);
+    void (*nearest)(const cgm_kernel *kernel, const cgm_tile *tile, double *nearest);
     void (*score)(const cgm_kernel *kernel, const cgm_block *block, const double *candidate_sums,
                   int64_t n_scores, cgm_score *scores);
     double (*at)(const cgm_kernel *kernel, double squared_distance);

@@ -38,6 +38,11 @@ static inline vector larger(vector a, vector b)
     return choose((bits)(a > b), a, b);
 }
 
+static inline bool any_smaller(vector a, vector b)
+{
+    return a[0] < b[0] || a[1] < b[1];
+}
+
 static inline vector load_first(const double *from, int64_t count, vector rest)
 {
     return (vector){from[0], count > 1 ? from[1] : rest[1]};

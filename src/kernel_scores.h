@@ -233,7 +233,7 @@ static void compute_exponentials(const double *z, double *result, int64_t count)
 
 #define KERNEL_OPERATIONS                                                                          \
     {                                                                                              \
-        look, columns, rows_and_columns, slopes, ladder, distances, score, evaluate_one,           \
+        look, columns, rows_and_columns, slopes, ladder, distances, nearest, score, evaluate_one,  \
             compute_exponentials                                                                   \
     }
 

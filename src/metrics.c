@@ -5,6 +5,7 @@
 
 #include "careful_sum.h"
 #include "cgm/pipeline.h"
+#include "metrics_parts.h"
 
 /* ---- names ---- */
 
@@ -212,7 +213,13 @@ cgm_status cgm_metrics_measure(cgm_comm *comm, const cgm_run *run, cgm_metrics *
     static const struct {
         cgm_metric metric;
         cgm_status (*measure)(cgm_comm *comm, const cgm_run *run, cgm_metrics *metrics);
-    } measures[] = {{0, NULL}};
+    } measures[] = {
+        {CGM_METRIC_MMD2, metrics_measure_mmd2},
+        {CGM_METRIC_KL, metrics_measure_kl},
+        {CGM_METRIC_WASSERSTEIN2, metrics_measure_wasserstein2},
+        {CGM_METRIC_IMBALANCE, metrics_measure_imbalance},
+        {CGM_METRIC_PRIVACY, metrics_measure_privacy},
+    };
     cgm_status status = allocate(comm, run, metrics);
     if (status == CGM_OK) {
         count_rewards(run, metrics);

@@ -57,19 +57,36 @@ static cgm_status read_all(cgm_comm *comm, const char *path, const cgm_points_sh
     return status;
 }
 
+/* The same on every rank. */
+static cgm_status describe_to_all(cgm_comm *comm, const char *path, int64_t n_features,
+                                  cgm_points_shape *shape)
+{
+    *shape = (cgm_points_shape){0};
+    cgm_status status =
+        cgm_agree(comm, comm->rank == 0 ? describe(comm, path, n_features, shape) : CGM_OK);
+    if (status == CGM_OK) {
+        cgm_comm_broadcast(comm, shape, sizeof *shape, 0);
+    }
+    return status;
+}
+
+cgm_status cgm_testset_count(cgm_comm *comm, const char *path, int64_t n_features,
+                             int64_t *n_points)
+{
+    cgm_points_shape shape;
+    cgm_status status = describe_to_all(comm, path, n_features, &shape);
+    *n_points = shape.n_points;
+    return status;
+}
+
 cgm_status cgm_testset_read(cgm_comm *comm, const char *path, int64_t n_features,
                             cgm_testset *testset)
 {
     *testset = (cgm_testset){0};
-    cgm_points_shape shape = {0};
-    cgm_status status =
-        cgm_agree(comm, comm->rank == 0 ? describe(comm, path, n_features, &shape) : CGM_OK);
-    if (status != CGM_OK) {
+    cgm_points_shape shape;
+    cgm_status status = describe_to_all(comm, path, n_features, &shape);
+    if (status != CGM_OK || shape.n_points == 0) {
         return status;
-    }
-    cgm_comm_broadcast(comm, &shape, sizeof shape, 0);
-    if (shape.n_points == 0) {
-        return CGM_OK;
     }
     status = allocate(comm, &shape, testset);
     if (status == CGM_OK) {

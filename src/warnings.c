@@ -4,12 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cgm/pipeline.h"
 #include "cgm/tolerance.h"
 
-/* Conditions besides those of every β; bytes of a text; parties that one names. */
-enum { CONDITIONS = 8, TEXT_ROOM = 2048, NAMED_MAX = 5 };
+/* Conditions besides those of every β, and those; bytes of a text; parties that one names. */
+enum { CONDITIONS = 8, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
 
 static void warn(cgm_warnings *warnings, char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -21,6 +22,24 @@ static void warn(cgm_warnings *warnings, char *code, const char *format, ...)
     vsnprintf(warnings->text[warnings->count], TEXT_ROOM, format, arguments);
     va_end(arguments);
     warnings->code[warnings->count++] = code;
+}
+
+/* Parties that a text names, the first few of them; zeroed: none. */
+typedef struct party_names {
+    char text[NAMED_MAX * 210];
+    int64_t count;
+} party_names;
+
+static void name_party(party_names *names, const char *name)
+{
+    const size_t length = strlen(names->text);
+    if (names->count < NAMED_MAX) {
+        snprintf(names->text + length, sizeof names->text - length, "%s'%.200s'",
+                 names->count > 0 ? ", " : "", name);
+    } else if (names->count == NAMED_MAX) {
+        snprintf(names->text + length, sizeof names->text - length, ", ...");
+    }
+    names->count++;
 }
 
 /* ---- the points and the kernel ---- */
@@ -127,24 +146,17 @@ static void look_at_shapley(const cgm_run *run, cgm_warnings *warnings)
 static void look_at_contributions(const cgm_run *run, cgm_warnings *warnings)
 {
     const int64_t n = run->shard.n_parties;
-    char names[NAMED_MAX * 210] = "";
-    int length = 0;
-    int64_t count = 0;
+    party_names zero = {0};
     for (int64_t i = 0; i < n; i++) {
-        if (run->shapley.alpha[i] > 0.0) {
-            continue;
+        if (!(run->shapley.alpha[i] > 0.0)) {
+            name_party(&zero, run->shard.names[i]);
         }
-        if (count < NAMED_MAX) {
-            length += snprintf(names + length, sizeof names - (size_t)length, "%s'%.200s'",
-                               count > 0 ? ", " : "", run->shard.names[i]);
-        }
-        count++;
     }
-    if (count > 0 && count < n) {
+    if (zero.count > 0 && zero.count < n) {
         warn(warnings, "zero_contribution",
              "%lld of %lld parties have a phi that counts as zero and get no reward: "
-             "%s%s; look at their data, or leave them out",
-             (long long)count, (long long)n, names, count > NAMED_MAX ? ", ..." : "");
+             "%s; look at their data, or leave them out",
+             (long long)zero.count, (long long)n, zero.text);
     }
 }
 
@@ -193,6 +205,56 @@ static void look_at_targets(const cgm_run *run, cgm_warnings *warnings)
     }
 }
 
+/* ---- privacy ---- */
+
+/* More of a reward's points than of held-out points lie near other parties' records, by more than
+ * chance, which is that of counting both. */
+static bool is_too_close(const cgm_run *run, const cgm_metric_set *set, int64_t party)
+{
+    const double held_out =
+        (double)(run->testset.n_points > 0 ? run->testset.n_points : run->candidates.n_points);
+    const double share = set->columns[CGM_PRIVACY_CLOSE][party];
+    const double deviation = sqrt(CGM_CLOSE_QUANTILE * (1.0 - CGM_CLOSE_QUANTILE) *
+                                  (1.0 / set->columns[CGM_N_REWARDS][party] + 1.0 / held_out));
+    return share > CGM_CLOSE_QUANTILE + CGM_CLOSE_DEVIATIONS * deviation &&
+           (share > CGM_CLOSE_SHARE || set->columns[CGM_PRIVACY_RATIO][party] < CGM_CLOSE_RATIO);
+}
+
+static void look_at_privacy(const cgm_run *run, cgm_warnings *warnings)
+{
+    const char *remedy = "use a generative model that repeats its training data less";
+    for (int64_t s = 0; s < run->metrics.n_sets; s++) {
+        const cgm_metric_set *set = &run->metrics.sets[s];
+        party_names copied = {0};
+        party_names close = {0};
+        for (int64_t i = 0; i < run->shard.n_parties && set->columns[CGM_PRIVACY_COPIES] != NULL;
+             i++) {
+            if (set->columns[CGM_PRIVACY_COPIES][i] > 0.0) {
+                name_party(&copied, run->shard.names[i]);
+            }
+            if (is_too_close(run, set, i)) {
+                name_party(&close, run->shard.names[i]);
+            }
+        }
+        if (copied.count > 0) {
+            warn(warnings, "privacy_copies",
+                 "at inverse temperature %g, the rewards of %lld of %lld parties hold exact copies "
+                 "of other parties' records: %s; /metrics/beta_%g/privacy_copies tells the shares; "
+                 "take them out of the pool, or %s",
+                 set->inv_temp, (long long)copied.count, (long long)run->shard.n_parties,
+                 copied.text, set->inv_temp, remedy);
+        }
+        if (close.count > 0) {
+            warn(warnings, "privacy_close",
+                 "at inverse temperature %g, the rewards of %lld of %lld parties lie closer to "
+                 "other parties' records than points do that nobody trained on: %s; see "
+                 "privacy_ratio and privacy_close in /metrics/beta_%g; %s",
+                 set->inv_temp, (long long)close.count, (long long)run->shard.n_parties, close.text,
+                 set->inv_temp, remedy);
+        }
+    }
+}
+
 /* The texts follow the pointers, in one allocation. */
 static cgm_status warnings_create(cgm_comm *comm, int64_t most, cgm_warnings *warnings)
 {
@@ -210,7 +272,8 @@ static cgm_status warnings_create(cgm_comm *comm, int64_t most, cgm_warnings *wa
 cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings *warnings)
 {
     cgm_status status =
-        cgm_agree(comm, warnings_create(comm, CONDITIONS + run->sampling.n_sets, warnings));
+        cgm_agree(comm, warnings_create(comm, CONDITIONS + CONDITIONS_OF_SET * run->sampling.n_sets,
+                                        warnings));
     if (status == CGM_OK) {
         look_at_scales(run, warnings);
         look_at_lengthscale(run, warnings);
@@ -219,6 +282,7 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
         look_at_contributions(run, warnings);
         look_at_reward(run, warnings);
         look_at_targets(run, warnings);
+        look_at_privacy(run, warnings);
     }
     return status;
 }

@@ -255,6 +255,21 @@ static void far_at_path(hid_t file, const input_kind *kind)
     change_points(file, kind->path, move_far);
 }
 
+/* Every candidate becomes a point of p2. */
+static void leak_party(hid_t file, const input_kind *kind)
+{
+    double values[VALUES_MAX] = {0};
+    hid_t from = need(H5Dopen2(file, "/parties/p2/data", H5P_DEFAULT), "open p2");
+    hid_t to = need(H5Dopen2(file, kind->path, H5P_DEFAULT), kind->path);
+    need(H5Dread(from, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "read p2");
+    for (int k = 10; k < 40; k++) {
+        values[k] = values[k % 10];
+    }
+    need(H5Dwrite(to, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), kind->path);
+    H5Dclose(from);
+    H5Dclose(to);
+}
+
 /* p2 becomes p1 under its own name. */
 static void copy_party(hid_t file, const input_kind *kind)
 {
@@ -288,6 +303,7 @@ static const input_kind kinds[] = {
     {"equal", "all points are the same", .change = equal_points},
     {"equal_pool", "all candidates are the same", .change = equal_at_path, .path = POOL},
     {"lattice", "all points on 9 places", .change = lattice_points},
+    {"leak", "the candidates are points of p2", .change = leak_party, .path = POOL},
     {"twins", "p2 has the data of p1", .change = copy_party, .path = P2_DATA},
     {"outlier", "p2 is far from all other points", .change = far_at_path, .path = P2_DATA},
     {"far_pool", "5 candidates, far from the parties", .candidates = 5, .change = far_at_path,

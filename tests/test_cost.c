@@ -26,11 +26,14 @@ typedef struct costed {
     char result[PATH_BYTES];
     cgm_config config;
     cgm_shard shard;
-    cgm_candidates candidates;
+    cgm_candidates pool;
     cgm_h5_file file;
     cgm_h5_texts stages;
     double *counted[3]; /* [stages][ranks] evaluations, bytes sent, bytes received */
     int64_t *draws;     /* [n_inv_temp][n_parties] */
+    int64_t *points;    /* [n_inv_temp][n_parties] of rewards */
+    double *candidates; /* [n_parties] different ones of them */
+    double different;   /* of all parties */
     cgm_cost cost;
 } costed;
 
@@ -87,9 +90,8 @@ static void read_result(costed *at)
                                         "/timings/rank_bytes_sent", "/timings/rank_bytes_received"};
     cgm_comm *comm = at->comm;
     assert_all_ranks(comm, cgm_shard_read(comm, at->data, &at->shard) == CGM_OK);
-    assert_all_ranks(comm,
-                     cgm_candidates_read(comm, at->data, &at->shard, at->config.pool_placement,
-                                         &at->candidates) == CGM_OK);
+    assert_all_ranks(comm, cgm_candidates_read(comm, at->data, &at->shard,
+                                               at->config.pool_placement, &at->pool) == CGM_OK);
     assert_all_ranks(comm, cgm_h5_open(comm, at->result, &at->file) == CGM_OK);
     assert_all_ranks(comm,
                      cgm_h5_read_texts(&at->file, "/timings/stage", NULL, &at->stages) == CGM_OK);
@@ -109,6 +111,45 @@ static void read_result(costed *at)
     }
 }
 
+/* Marks the candidates of one reward in both; what was not marked counts. */
+static void mark_reward(costed *at, int64_t party, const int64_t *indices, int64_t count,
+                        bool *of_party, bool *of_all)
+{
+    for (int64_t k = 0; k < count; k++) {
+        at->candidates[party] += !of_party[indices[k]];
+        at->different += !of_all[indices[k]];
+        of_party[indices[k]] = of_all[indices[k]] = true;
+    }
+}
+
+/* Which candidates the rewards hold. */
+static void read_rewards(costed *at)
+{
+    const int64_t n = at->shard.n_parties;
+    const size_t g = (size_t)at->pool.n_points;
+    at->points = calloc((size_t)(at->config.n_inv_temp * n), sizeof *at->points);
+    at->candidates = calloc((size_t)n, sizeof *at->candidates);
+    bool *of_parties = calloc((size_t)n * g, sizeof *of_parties);
+    bool *of_all = calloc(g, sizeof *of_all);
+    for (int64_t s = 0; s < at->config.n_inv_temp; s++) {
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "/sampling/beta_%g/offsets", at->config.inv_temp[s]);
+        int64_t *offsets = cgm_h5_read(&at->file, path, NULL, CGM_H5_INT64, NULL);
+        snprintf(path, sizeof path, "/sampling/beta_%g/indices", at->config.inv_temp[s]);
+        int64_t *indices = cgm_h5_read(&at->file, path, NULL, CGM_H5_INT64, NULL);
+        assert_all_ranks(at->comm, offsets != NULL && indices != NULL);
+        for (int64_t i = 0; i < n; i++) {
+            at->points[s * n + i] = offsets[i + 1] - offsets[i];
+            mark_reward(at, i, indices + offsets[i], offsets[i + 1] - offsets[i],
+                        of_parties + (size_t)i * g, of_all);
+        }
+        free(offsets);
+        free(indices);
+    }
+    free(of_parties);
+    free(of_all);
+}
+
 static void count_model(costed *at)
 {
     cgm_comm *comm = at->comm;
@@ -122,20 +163,20 @@ static void count_model(costed *at)
     /* The deviation that the search began with is that of the scaled features. */
     cgm_features features;
     cgm_testset none = {0};
-    assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->candidates,
+    assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->pool,
                                               &none, &features) == CGM_OK);
-    assert_all_ranks(comm,
-                     cgm_spread_measure(comm, &at->shard, &at->candidates, &spread) == CGM_OK);
+    assert_all_ranks(comm, cgm_spread_measure(comm, &at->shard, &at->pool, &spread) == CGM_OK);
     const cgm_cost_run run = {
         .size = comm->size,
         .config = &at->config,
         .shard = &at->shard,
-        .n_candidates = at->candidates.n_points,
-        .first_candidate = at->candidates.first,
-        .sliced = at->candidates.sliced,
+        .n_candidates = at->pool.n_points,
+        .first_candidate = at->pool.first,
+        .sliced = at->pool.sliced,
         .has_candidate_labels = true,
         .search = cgm_cost_search_of(passes, lengthscale, spread.overall, at->shard.n_features),
         .draws = at->draws,
+        .rewards = {at->points, at->candidates, at->different},
     };
     assert_all_ranks(comm, cgm_cost_count(comm, &run, &at->cost) == CGM_OK);
     cgm_spread_destroy(&spread);
@@ -160,7 +201,7 @@ static void compare_sampling(costed *at, const double *const counted[3], const d
     const double evaluations = sum(counted[0], size);
     assert_close(at->comm, evaluations, sum(modelled[0], size), CGM_TEST_COST, 0.0);
     const cgm_sampling_plan plan = cgm_sampling_plan_for(at->comm->size, at->shard.n_parties,
-                                                         at->config.n_inv_temp, &at->candidates);
+                                                         at->config.n_inv_temp, &at->pool);
     if (plan.n_teams < size) {
         return;
     }
@@ -177,6 +218,20 @@ static void compare_sampling(costed *at, const double *const counted[3], const d
                               (double)at->config.n_inv_temp * sizeof(double);
         const double most = numbers + (size > 1 ? rewards + points + 64.0 * n : 0.0);
         assert_all_ranks(at->comm, bytes >= numbers && bytes <= most);
+    }
+}
+
+/* Of the measures: evaluations of all ranks together, and on each about its share of them. */
+static void compare_metrics(costed *at, const double *const counted[3], const double *modelled[3])
+{
+    const int64_t size = at->comm->size;
+    const double evaluations = sum(counted[0], size);
+    assert_all_ranks(at->comm, evaluations > 0.0);
+    assert_close(at->comm, evaluations, sum(modelled[0], size), CGM_TEST_COST, 0.0);
+    for (int64_t r = 0; r < size; r++) {
+        /* Candidates are shared out in runs of up to 512. */
+        const double run = 512.0 * (double)(at->shard.n_points + at->pool.n_points);
+        assert_close(at->comm, counted[0][r], modelled[0][r], CGM_TEST_COST, run);
     }
 }
 
@@ -205,6 +260,10 @@ static void compare(costed *at)
                 modelled[1][r] = work->bytes_sent;
                 modelled[2][r] = work->bytes_received;
             }
+            if (stage == CGM_COST_METRICS) {
+                compare_metrics(at, counted, (const double **)modelled);
+                continue;
+            }
             if (stage == CGM_COST_SAMPLING) {
                 compare_sampling(at, counted, (const double **)modelled);
                 continue;
@@ -230,6 +289,7 @@ static void cost_run(cgm_comm *comm, const char *const *simulate, const char *op
     costed at = {.comm = comm};
     make_result(&at, simulate, options);
     read_result(&at);
+    read_rewards(&at);
     count_model(&at);
     compare(&at);
     cgm_cost_destroy(&at.cost);
@@ -237,9 +297,11 @@ static void cost_run(cgm_comm *comm, const char *const *simulate, const char *op
         free(at.counted[k]);
     }
     free(at.draws);
+    free(at.points);
+    free(at.candidates);
     cgm_h5_texts_destroy(&at.stages);
     cgm_h5_close(&at.file);
-    cgm_candidates_destroy(&at.candidates);
+    cgm_candidates_destroy(&at.pool);
     cgm_shard_destroy(&at.shard);
     cgm_config_destroy(&at.config);
     remove_files(&at);

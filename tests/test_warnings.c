@@ -1,4 +1,5 @@
 /* Every warning where its condition holds, and none on a run that nothing is wrong with. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@ enum { PARTIES = 7, FEATURES = 3 };
 typedef struct made_run {
     cgm_config config;
     cgm_reward_set set;
+    cgm_metric_set measured;
+    double columns[CGM_METRIC_COLUMNS][PARTIES];
     char *names[PARTIES];
     char *lost[PARTIES];
     int64_t sizes[PARTIES];
@@ -44,6 +47,7 @@ static void make_run(made_run *made)
         made->alpha[i] = 1.0;
         made->reached[i] = 1;
     }
+    made->measured = (cgm_metric_set){.inv_temp = 4.0};
     made->set = (cgm_reward_set){.inv_temp = 4.0, .reached = made->reached};
     cgm_run *run = &made->run;
     run->config = &made->config;
@@ -62,6 +66,8 @@ static void make_run(made_run *made)
                                  .error_estimate = 1e-14};
     run->reward = (cgm_reward){.status = CGM_REWARD_OPTIMAL, .binding = "why"};
     run->sampling = (cgm_sampling){.n_sets = 1, .sets = &made->set};
+    run->candidates = (cgm_candidates){.n_points = 100000};
+    run->metrics = (cgm_metrics){.n_sets = 1, .sets = &made->measured};
 }
 
 /* Exactly this one, and its text holds that; NULL: none at all. */
@@ -183,6 +189,52 @@ static void test_target_not_reached(void **state)
     assert_warning(*state, &made, "target_not_reached", "at inverse temperature 4, 2 of 7 parties");
 }
 
+/* 10,000 points a reward, no nearer to anybody than those of the pool; c got none. */
+static void measure_privacy(made_run *made)
+{
+    for (int c = CGM_PRIVACY_COPIES; c <= CGM_N_REWARDS; c++) {
+        made->measured.columns[c] = made->columns[c];
+    }
+    for (int i = 0; i < PARTIES; i++) {
+        made->columns[CGM_PRIVACY_COPIES][i] = i == 2 ? NAN : 0.0;
+        made->columns[CGM_PRIVACY_RATIO][i] = i == 2 ? NAN : 1.0;
+        made->columns[CGM_PRIVACY_CLOSE][i] = i == 2 ? NAN : 0.05;
+        made->columns[CGM_N_REWARDS][i] = i == 2 ? 0.0 : 10000.0;
+    }
+}
+
+static void test_privacy_copies(void **state)
+{
+    made_run made;
+    make_run(&made);
+    measure_privacy(&made);
+    assert_warning(*state, &made, NULL, NULL);
+    made.columns[CGM_PRIVACY_COPIES][0] = made.columns[CGM_PRIVACY_COPIES][6] = 1e-4;
+    assert_warning(*state, &made, "privacy_copies",
+                   "at inverse temperature 4, the rewards of 2 of 7");
+    assert_warning(*state, &made, "privacy_copies", "records: 'a', 'g'; ");
+}
+
+/* Both ways of being too close; neither counts in so few points that it is chance. */
+static void test_privacy_close(void **state)
+{
+    made_run made;
+    make_run(&made);
+    measure_privacy(&made);
+    made.columns[CGM_PRIVACY_CLOSE][1] = 0.11;
+    assert_warning(*state, &made, "privacy_close", "1 of 7 parties lie closer");
+    assert_warning(*state, &made, "privacy_close", "trained on: 'b'; ");
+    made.columns[CGM_N_REWARDS][1] = 100.0;
+    assert_warning(*state, &made, NULL, NULL);
+    made.columns[CGM_PRIVACY_CLOSE][1] = 0.07;
+    made.columns[CGM_PRIVACY_RATIO][1] = 0.7;
+    assert_warning(*state, &made, NULL, NULL);
+    made.columns[CGM_N_REWARDS][1] = 10000.0;
+    assert_warning(*state, &made, "privacy_close", "trained on: 'b'; ");
+    made.run.testset.n_points = 100;
+    assert_warning(*state, &made, NULL, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +247,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_contribution),
         cmocka_unit_test(test_relaxed),
         cmocka_unit_test(test_target_not_reached),
+        cmocka_unit_test(test_privacy_copies),
+        cmocka_unit_test(test_privacy_close),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -6,8 +6,9 @@
  * The model walks the way of the data as the stages do (the ring of pairs.c, the exchanges of
  * kernel_sums.c, ...) from sizes alone. What depends on the data's values, the passes of the choice
  * of the lengthscale and the draws of every reward, is given to it: with the numbers of a run it
- * counts what that run counted. The exception are bytes of the sampling, where ranks take parties
- * as they come free: there the model has what is to be expected. It leaves out what only parties
+ * counts what that run counted, and so it does for the measures if it knows what rewards hold. The
+ * exception are bytes of the sampling, where ranks take parties as they come free, and of the
+ * measures: there the model has what is to be expected. It leaves out what only parties
  * that are exactly alike, or a quadrature that has to be refined, make a run send, and the few
  * texts of the output.
  */
@@ -29,9 +30,17 @@ typedef enum cgm_cost_stage {
     CGM_COST_REWARD,
     CGM_COST_SAMPLING,
     CGM_COST_INCENTIVES,
+    CGM_COST_METRICS,
     CGM_COST_OUTPUT,
     CGM_COST_STAGES
 } cgm_cost_stage;
+
+/** What rewards hold. */
+typedef struct cgm_cost_rewards {
+    const int64_t *points;    /**< [n_inv_temp of config][n_parties] of each */
+    const double *candidates; /**< [n_parties] different ones over all inverse temperatures */
+    double different;         /**< over all parties */
+} cgm_cost_rewards;
 
 /** What one rank does in one stage. Doubles: exact up to 2^53. */
 typedef struct cgm_cost_work {
@@ -63,6 +72,8 @@ typedef struct cgm_cost_run {
     bool has_candidate_labels;
     cgm_cost_search search;
     const int64_t *draws; /**< [n_inv_temp of config][n_parties] */
+    cgm_cost_rewards rewards;
+    int64_t n_test; /**< points of no party */
 } cgm_cost_run;
 
 /** The result: [CGM_COST_STAGES][size] */
@@ -70,6 +81,13 @@ typedef struct cgm_cost {
     int size;
     cgm_cost_work *work;
 } cgm_cost;
+
+/**
+ * What rewards of rewards->points hold when every candidate is as likely as any other.  Local.
+ * @param[out] candidates  [n_parties] becomes rewards->candidates
+ */
+void cgm_cost_expect_rewards(const cgm_shard *shard, int64_t n_inv_temp, int64_t n_candidates,
+                             cgm_cost_rewards *rewards, double *candidates);
 
 /** Local. The stage's name in the pipeline and in /timings. */
 const char *cgm_cost_stage_name(cgm_cost_stage stage);

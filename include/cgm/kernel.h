@@ -30,6 +30,9 @@ enum { CGM_BLOCK_POINTS = 512 };
 enum { CGM_LANES = 8 };
 /** Largest number of rungs of cgm_kernel_ladder. */
 enum { CGM_LADDER_RUNGS = 10 };
+/** Squared distances that cgm_kernel_nearest keeps of a column: to itself, where it is among the
+ * rows, and to its six nearest neighbours. */
+enum { CGM_NEAREST = 7 };
 
 typedef enum cgm_kernel_type { CGM_KERNEL_SE, CGM_KERNEL_SE_SUM, CGM_KERNEL_RQ } cgm_kernel_type;
 
@@ -106,6 +109,16 @@ const char *cgm_kernel_name(cgm_kernel_type type);
 double cgm_kernel_diagonal(const cgm_kernel *kernel);
 
 /**
+ * What packs points for their distances alone: as they are but for a power of two, so that they
+ * keep all their digits and different points stay different.  Local.
+ * @param[in] typical  a length that shall be about 1 in packed units, so that no square overflows
+ *                     or vanishes; 0: there is none
+ * @param[in] origin   [n_features] zeros, borrowed
+ */
+cgm_kernel cgm_kernel_of_distances(int64_t n_features, double typical, const double *origin,
+                                   cgm_instruction_set instruction_set);
+
+/**
  * Points [segment->n_points][n_features] row-major into the segment's place in a block.  Local.
  * The last segment of a block also fills the padding with points at infinity.
  */
@@ -158,6 +171,18 @@ void cgm_kernel_ladder(const cgm_kernel *kernel, const cgm_tile *tile, int n_run
  */
 void cgm_kernel_distances(const cgm_kernel *kernel, const cgm_tile *tile, double *least,
                           double *most);
+
+/**
+ * The smallest squared distances of each column to the rows of this and earlier tiles, in packed
+ * units; a point's distance to itself is one of them, and is 0.  Local.
+ * @param[in,out] nearest  laid out like CGM_NEAREST features of the columns, ascending; INFINITY
+ *                         stands for a row that is still to come
+ */
+void cgm_kernel_nearest(const cgm_kernel *kernel, const cgm_tile *tile, double *nearest);
+
+/** Local. Places in the layout of a block's coordinates, with n_features numbers a point: where
+ * number f of a point stands. */
+int64_t cgm_kernel_place(int64_t n_features, int64_t point, int64_t f);
 
 /** Local. k at a squared distance in packed units. */
 double cgm_kernel_at(const cgm_kernel *kernel, double squared_distance);

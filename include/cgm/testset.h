@@ -24,6 +24,13 @@ typedef struct cgm_testset {
 } cgm_testset;
 
 /**
+ * How many points /test of an HDF5 file has; 0: there is none.  Collective.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY
+ */
+cgm_status cgm_testset_count(cgm_comm *comm, const char *path, int64_t n_features,
+                             int64_t *n_points);
+
+/**
  * Read /test/data and, if present, /test/labels of an HDF5 file, where there are any.  Collective.
  * The first rank of a node reads for it.
  * @param[in]  path        the file that holds the pool too

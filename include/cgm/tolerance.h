@@ -30,6 +30,16 @@
  * far when its mean kernel with the parties is below this fraction of theirs among themselves. */
 #define CGM_SCALES_DIFFER 10.0
 #define CGM_POOL_FAR 0.1
+/** Privacy: distances are compared at this quantile. Rewards are too close to others' records when
+ * their quantile is below this fraction of that of held-out points, or more than this share of them
+ * is nearer than it; and when that is by more than so many standard deviations of the count. */
+#define CGM_CLOSE_QUANTILE 0.05
+#define CGM_CLOSE_RATIO 0.8
+#define CGM_CLOSE_SHARE 0.1
+#define CGM_CLOSE_DEVIATIONS 4.0
+/** Eigenvalues of a product of covariances count as 0 up to so many roundings of the largest, for
+ * each feature: of a fit to few points many are 0, and their roots would not be. */
+#define CGM_EIGEN_ROUNDINGS 8.0
 /** A target is reached when the value falls short by no more than this fraction of it (MATH.md §6).
  */
 #define CGM_TARGET_REACHED 1e-12
@@ -89,6 +99,8 @@
  * relative. */
 #define CGM_TEST_PRESCALED 1e-14
 #define CGM_TEST_MEDIAN 1e-12
+/** Measures of rewards against the golden files and plain loops: absolute. */
+#define CGM_TEST_METRICS 1e-9
 /** Cost model against what a run counts, a stage and rank: relative. */
 #define CGM_TEST_COST 0.02
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
