@@ -212,7 +212,9 @@ cgm_status cgm_metrics_measure(cgm_comm *comm, const cgm_run *run, cgm_metrics *
     static const struct {
         cgm_metric metric;
         cgm_status (*measure)(cgm_comm *comm, const cgm_run *run, cgm_metrics *metrics);
-    } measures[] = {{0, NULL}};
+    } measures[] = {
+        {CGM_METRIC_DOWNSTREAM, cgm_downstream_measure},
+    };
     cgm_status status = allocate(comm, run, metrics);
     if (status == CGM_OK) {
         count_rewards(run, metrics);
