@@ -246,7 +246,7 @@ help:
 	@echo 'make fuzz             every reader of files for FUZZ_SECONDS=$(FUZZ_SECONDS) with inputs made up by libFuzzer'
 	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
 	@echo 'make check-faults     a fault of every kind in every stage, runs interrupted at random'
-	@echo 'make check-slow       runs of 1000 and of 10,000 parties'
+	@echo 'make check-slow       runs of 1000 and of 10,000 parties, and scikit-learn on real data'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'
 	@echo 'make install          to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=$(PREFIX)'
