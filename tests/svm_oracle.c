@@ -42,7 +42,7 @@ svm_points svm_points_create(int64_t most, int64_t n_features)
                         .n_features = n_features};
 }
 
-void svm_points_destroy(points *all)
+void svm_points_destroy(svm_points *all)
 {
     free(all->set.points);
     free(all->set.labels);

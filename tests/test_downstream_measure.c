@@ -102,6 +102,7 @@ static void make_run(cgm_comm *comm, const recipe *of, int64_t n_parties, const 
                                       .points = tested.memory,
                                       .labels = tested.set.labels};
     free(tested.set.points);
+    made->run.candidates.original = NULL; /* perhaps in other features than all the rest */
     made->config =
         (cgm_config){.metrics = CGM_METRIC_DOWNSTREAM, .downstream_points = 20000, .seed = 1};
     made->run.config = &made->config;
