@@ -50,17 +50,19 @@ $(eval $(call pkg_config,INIH_CFLAGS,--cflags inih))
 $(eval $(call pkg_config,INIH_LIBS,--libs inih))
 $(eval $(call pkg_config,CMOCKA_CFLAGS,--cflags cmocka))
 $(eval $(call pkg_config,CMOCKA_LIBS,--libs cmocka))
-# ScaLAPACK's description would bring a second BLAS; OpenBLAS has all that it needs. GLPK, libcsv
-# and Random123 (headers alone) come without descriptions.
+# ScaLAPACK's description would bring a second BLAS; OpenBLAS has all that it needs. GLPK, libcsv,
+# LIBSVM and Random123 (headers alone) come without descriptions.
 SCALAPACK_CFLAGS =
 SCALAPACK_LIBS = -lscalapack-openmpi
 GLPK_CFLAGS =
 GLPK_LIBS = -lglpk
 CSV_CFLAGS =
 CSV_LIBS = -lcsv
+SVM_CFLAGS = -isystem /usr/include/libsvm
+SVM_LIBS = -lsvm
 RANDOM123_CFLAGS =
 
-LIBRARIES = HDF5 SCALAPACK BLAS GLPK INIH CSV RANDOM123
+LIBRARIES = HDF5 SCALAPACK BLAS GLPK INIH CSV SVM RANDOM123
 LIB_CFLAGS = $(foreach library,$(LIBRARIES),$($(library)_CFLAGS))
 LIBS = $(foreach library,$(LIBRARIES),$($(library)_LIBS)) -lm
 
@@ -229,6 +231,7 @@ info:
 	$(call print_library,GLPK,$(call header_version,glpk.h))
 	$(call print_library,INIH,$(PKG_CONFIG) --modversion inih)
 	$(call print_library,CSV,$(call header_version,csv.h))
+	$(call print_library,SVM,$(call header_version,svm.h))
 	$(call print_library,RANDOM123,$(call header_version,Random123/philox.h))
 	$(call print_library,CMOCKA,$(PKG_CONFIG) --modversion cmocka)
 	@echo; for tool in $(PKG_CONFIG) $(CLANG_FORMAT) $(CLANG_TIDY) $(CPPCHECK) $(VALGRIND); do \
@@ -243,7 +246,7 @@ help:
 	@echo 'make fuzz             every reader of files for FUZZ_SECONDS=$(FUZZ_SECONDS) with inputs made up by libFuzzer'
 	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
 	@echo 'make check-faults     a fault of every kind in every stage, runs interrupted at random'
-	@echo 'make check-slow       runs of 1000 and of 10,000 parties'
+	@echo 'make check-slow       runs of 1000 and of 10,000 parties, and scikit-learn on real data'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'
 	@echo 'make install          to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=$(PREFIX)'

@@ -19,6 +19,7 @@ build libopenblas-dev          pkgconfig openblas            BLAS_LIBS
 build libglpk-dev              header    glpk.h              GLPK_LIBS
 build libinih-dev              pkgconfig inih                INIH_LIBS
 build libcsv-dev               header    csv.h               CSV_LIBS
+build libsvm-dev               header    libsvm/svm.h        SVM_LIBS
 build librandom123-dev         header    Random123/philox.h  RANDOM123_CFLAGS
 test  libcmocka-dev            pkgconfig cmocka              CMOCKA_LIBS
 test  strace                   command   strace

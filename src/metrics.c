@@ -219,6 +219,7 @@ cgm_status cgm_metrics_measure(cgm_comm *comm, const cgm_run *run, cgm_metrics *
         {CGM_METRIC_WASSERSTEIN2, metrics_measure_wasserstein2},
         {CGM_METRIC_IMBALANCE, metrics_measure_imbalance},
         {CGM_METRIC_PRIVACY, metrics_measure_privacy},
+        {CGM_METRIC_DOWNSTREAM, cgm_downstream_measure},
     };
     cgm_status status = allocate(comm, run, metrics);
     if (status == CGM_OK) {

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "cgm/dense.h"
+#include "cgm/downstream.h"
 #include "cgm/h5.h"
 #include "cgm/reward_lp.h"
 
@@ -42,6 +43,8 @@ void cgm_provenance_print(FILE *stream)
     mpi[strcspn(mpi, "\n")] = '\0';
     char scalapack[32];
     cgm_dense_scalapack_version(scalapack);
+    char svm[32];
+    cgm_downstream_library_version(svm);
 
     fprintf(stream, "cgm %s\n", cgm_version());
     fprintf(stream, "git:              %s\n", cgm_git_revision());
@@ -53,6 +56,7 @@ void cgm_provenance_print(FILE *stream)
     fprintf(stream, "ScaLAPACK:        %s\n", scalapack);
     fprintf(stream, "HDF5:             %s\n", cgm_h5_version());
     fprintf(stream, "GLPK:             %s\n", cgm_reward_library_version());
+    fprintf(stream, "LIBSVM:           %s\n", svm);
 }
 
 void cgm_provenance_time(char text[32])

@@ -10,7 +10,7 @@
 #include "cgm/tolerance.h"
 
 /* Conditions besides those of every β, and those; bytes of a text; parties that one names. */
-enum { CONDITIONS = 8, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
+enum { CONDITIONS = 11, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
 
 static void warn(cgm_warnings *warnings, char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -255,6 +255,37 @@ static void look_at_privacy(const cgm_run *run, cgm_warnings *warnings)
     }
 }
 
+/* ---- measures of the rewards ---- */
+
+static void look_at_downstream(const cgm_run *run, cgm_warnings *warnings)
+{
+    const cgm_downstream_extent *extent = &run->metrics.downstream;
+    if (extent->n_measured == 0) {
+        return;
+    }
+    if (extent->n_measured < run->shard.n_parties) {
+        warn(warnings, "downstream_parties",
+             "downstream models were trained for %lld of %lld parties, chosen by run.seed; the "
+             "others' accuracies are missing",
+             (long long)extent->n_measured, (long long)run->shard.n_parties);
+    }
+    if (extent->training > extent->most || extent->others > extent->most ||
+        extent->test > extent->most) {
+        warn(warnings, "downstream_subsampled",
+             "downstream models were trained and tested on at most %lld points, chosen by "
+             "run.seed, where training sets have up to %lld, the other parties %lld and /test "
+             "%lld; set metrics.downstream_points higher to use more",
+             (long long)extent->most, (long long)extent->training, (long long)extent->others,
+             (long long)extent->test);
+    }
+    if (extent->refused > 0) {
+        warn(warnings, "downstream_classes",
+             "%lld downstream models would have had to tell more than %d classes apart and were "
+             "not trained; their accuracies are missing; use labels of fewer values",
+             (long long)extent->refused, (int)CGM_DOWNSTREAM_CLASSES);
+    }
+}
+
 /* The texts follow the pointers, in one allocation. */
 static cgm_status warnings_create(cgm_comm *comm, int64_t most, cgm_warnings *warnings)
 {
@@ -283,6 +314,7 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
         look_at_reward(run, warnings);
         look_at_targets(run, warnings);
         look_at_privacy(run, warnings);
+        look_at_downstream(run, warnings);
     }
     return status;
 }

@@ -97,6 +97,7 @@ wc -l "${c_files[@]}" | awk '$1 > 600 && $2 != "total"' | verdict "files of at m
 
 owner "HDF5 in h5.c" '#include <hdf5' src/h5.c src/h5_write.c src/h5_common.h
 owner "GLPK in reward_lp.c" '#include <glpk' src/reward_lp.c
+owner "LIBSVM in downstream.c" '#include <svm\.h' src/downstream.c
 owner "inih in config.c" '#include <ini\.h' src/config.c
 owner "libcsv in import.c" '#include <csv\.h' src/import.c
 owner "Random123 in rng.c" '#include <Random123' src/rng.c

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Runs that take minutes: many parties, from input to output. Called by make check-slow.
-# Environment: BUILD (build), MPIRUN, RANKS (as many as there are cores).
+# Runs that take minutes: many parties, from input to output, and comparisons with other programs.
+# Called by make check-slow.
+# Environment: BUILD (build), MPIRUN, RANKS (as many as there are cores), PYTHON (python3), CGM_SHARED
+# (../shared).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=config/mpi.sh
@@ -10,6 +12,8 @@ build=${BUILD:-build}
 mpirun=${MPIRUN:-mpirun}
 ranks=${RANKS:-$(getconf _NPROCESSORS_ONLN)}
 mpi_environment "$ranks"
+python=${PYTHON:-python3}
+shared=${CGM_SHARED:-../shared}
 work=$build/slow
 failed=0
 rm -rf "$work"
@@ -63,5 +67,33 @@ verdict "10,000 parties of 10 points" whole_run many --parties 10000 --points 10
 # The values against random orders of the parties, at sizes 5 .. 500.
 verdict "1000 parties: phi against random orders" \
     "$mpirun" -n "$ranks" "$build/tests/slow_shapley" 1000 some 100
+# downstream_run NAME: accuracies on real data against scikit-learn's.
+downstream_run()
+{
+    local data=$shared/data/$1.h5 result=$work/$1.out.h5
+    printf '[input]\nparties = %s\n[sampling]\ninv_temp = 1, 8\n[metrics]\nselect = downstream\ndownstream_points = 1000000\n' \
+        "$data" >"$work/$1.ini"
+    "$mpirun" -n "$ranks" "$build/cgm" run "$work/$1.ini" --output.file="$result" \
+        --run.progress=60 >"$work/$1.log" || {
+        tail -n 20 "$work/$1.log"
+        return 1
+    }
+    "$python" tests/downstream_peers.py "$result" "$data" >"$work/$1.peers" || {
+        sort -t $'\t' -k 6 -r "$work/$1.peers" | head -n 20
+        return 1
+    }
+    tail -n 1 "$work/$1.peers"
+}
+
+if ! "$python" -c 'import h5py, numpy, sklearn' 2>/dev/null; then
+    echo "---- no comparison with scikit-learn: $python has no h5py, numpy or sklearn (PYTHON)"
+elif [[ ! -d $shared/data ]]; then
+    echo "---- no comparison with scikit-learn: no data in $shared (CGM_SHARED)"
+else
+    for name in lendingclub_grade_equaldisjoint lendingclub_grade_unequal \
+        fashion_pca8_equaldisjoint_small fashion_pca8_unequal_small; do
+        verdict "downstream accuracies of $name as scikit-learn's" downstream_run "$name"
+    done
+fi
 echo "$failed failed"
 [[ $failed -eq 0 ]]

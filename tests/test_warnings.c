@@ -235,6 +235,32 @@ static void test_privacy_close(void **state)
     assert_warning(*state, &made, NULL, NULL);
 }
 
+/* Up to the limits nothing is said. */
+static void test_downstream(void **state)
+{
+    made_run made;
+    make_run(&made);
+    const cgm_downstream_extent all = {
+        .n_measured = PARTIES, .most = 60, .training = 60, .others = 60, .test = 60};
+    cgm_downstream_extent *extent = &made.run.metrics.downstream;
+    *extent = all;
+    assert_warning(*state, &made, NULL, NULL);
+    extent->training = 61;
+    assert_warning(*state, &made, "downstream_subsampled", "training sets have up to 61,");
+    *extent = all;
+    extent->others = 61;
+    assert_warning(*state, &made, "downstream_subsampled", "the other parties 61 and /test 60");
+    *extent = all;
+    extent->test = 61;
+    assert_warning(*state, &made, "downstream_subsampled", "at most 60 points");
+    *extent = all;
+    extent->n_measured = PARTIES - 1;
+    assert_warning(*state, &made, "downstream_parties", "trained for 6 of 7 parties");
+    *extent = all;
+    extent->refused = 2;
+    assert_warning(*state, &made, "downstream_classes", "2 downstream models");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +275,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_target_not_reached),
         cmocka_unit_test(test_privacy_copies),
         cmocka_unit_test(test_privacy_close),
+        cmocka_unit_test(test_downstream),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cgm/comm.h"
+#include "cgm/downstream.h"
 
 struct cgm_run;
 
@@ -70,7 +71,8 @@ typedef struct cgm_metrics {
     double se_correlation[CGM_METRIC_COLUMNS];   /**< sd/√(number of β); NaN: missing */
     double *beta_n_rewards; /**< [n_parties] correlation of β with the number of rewards, or NULL */
     double *beta_mmd2_after; /**< [n_parties] and with MMD² after, or NULL */
-    double *values;          /**< behind all columns */
+    cgm_downstream_extent downstream;
+    double *values; /**< behind all columns */
 } cgm_metrics;
 
 /** Local. The word of a metric in options: bit number k. */

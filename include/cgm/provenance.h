@@ -17,7 +17,7 @@ const char *cgm_version(void);
 const char *cgm_git_revision(void);
 
 /** Local. `cgm --version`: compiler, flags, git, instruction sets, versions of MPI, BLAS,
- * ScaLAPACK, HDF5, GLPK. */
+ * ScaLAPACK, HDF5, GLPK, LIBSVM. */
 void cgm_provenance_print(FILE *stream);
 
 /** Local. The command line, for the record; allocated, the caller frees it; NULL and CGM_ERR_MEMORY

@@ -32,7 +32,7 @@ for option in out parties points features classes candidates split alpha sizes t
 done
 run 3 --version
 accepted "--version" '^cgm [0-9]+\.[0-9]+'
-for word in git compiler flags MPI BLAS ScaLAPACK HDF5 GLPK; do
+for word in git compiler flags MPI BLAS ScaLAPACK HDF5 GLPK LIBSVM; do
     check "--version tells $word" grep -q "$word.*[^ :]" "$out"
 done
 
