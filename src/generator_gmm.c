@@ -114,6 +114,13 @@ int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
 
 /* ---- the mixture of one class ---- */
 
+/* Centres that fits of a class start from: so many times. */
+enum { STARTS = 4 };
+typedef struct start {
+    double *centres; /* [count][n_features of the points] */
+    int64_t count;
+} start;
+
 /* What the mixtures of all classes have in common. */
 typedef struct training {
     cgm_comm *comm;
@@ -129,6 +136,13 @@ typedef struct training {
     cgm_gmm *gmm;
     int64_t room; /* components that its arrays have room for */
 } training;
+
+static void exchange(gmm_mixture mixtures[2])
+{
+    const gmm_mixture first = mixtures[0];
+    mixtures[0] = mixtures[1];
+    mixtures[1] = first;
+}
 
 static double criterion_of(const gmm_points *points, const gmm_mixture *mixture)
 {
@@ -147,31 +161,48 @@ static void tell(training *of, int64_t c, int64_t n_components, double done)
     cgm_progress_report(of->comm, &of->progress, (double)c + done, (double)of->gmm->n_classes);
 }
 
-/* Fits all sizes and keeps the best one, which every rank then has. mixtures [2] are room for it
- * and another. */
+/* The mixture of a size, from the start of which a few iterations make most. mixtures [2] are room
+ * for it, which comes first, and another. */
+static cgm_status fit_size(gmm_fit *fit, const start *starts, int64_t size, gmm_mixture mixtures[2])
+{
+    const int n_starts = size > 1 ? STARTS : 1;
+    int64_t passes = 0;
+    for (int s = 0; s < n_starts; s++) {
+        cgm_status status = gmm_fit_start(fit, starts[s].centres, size, &mixtures[s > 0]);
+        if (status != CGM_OK) {
+            return status;
+        }
+        passes += mixtures[s > 0].start_passes;
+        if (s > 0 && mixtures[1].log_likelihood > mixtures[0].log_likelihood) {
+            exchange(mixtures);
+        }
+    }
+    mixtures[0].start_passes = passes;
+    return gmm_fit_finish(fit, &mixtures[0]);
+}
+
+/* Fits all sizes and keeps the best one, first of mixtures [3], which every rank then has. */
 static cgm_status choose_mixture(training *of, int64_t c, const gmm_points *points, gmm_fit *fit,
-                                 const int64_t *sizes, int n_sizes, const double *centres,
-                                 int64_t n_centres, gmm_mixture mixtures[2])
+                                 const int64_t *sizes, int n_sizes, const start *starts,
+                                 gmm_mixture mixtures[3])
 {
     cgm_gmm_class *class = &of->gmm->classes[c];
     int64_t before = 0;
     class->criterion = INFINITY;
     for (int s = 0; s < n_sizes; s++) {
-        const int64_t size = sizes[s] < n_centres ? sizes[s] : n_centres;
+        const int64_t size = sizes[s] < starts[0].count ? sizes[s] : starts[0].count;
         if (size == before) {
             break; /* there are no more different points */
         }
         before = size;
         tell(of, c, size, (double)s / n_sizes);
-        cgm_status status = gmm_fit_run(fit, centres, size, &mixtures[1]);
+        cgm_status status = fit_size(fit, starts, size, mixtures + 1);
         if (status != CGM_OK) {
             return status;
         }
         const double criterion = criterion_of(points, &mixtures[1]);
         if (criterion < class->criterion) {
-            const gmm_mixture best = mixtures[1];
-            mixtures[1] = mixtures[0];
-            mixtures[0] = best;
+            exchange(mixtures);
             class->criterion = criterion;
         }
     }
@@ -260,34 +291,51 @@ static cgm_status grow(training *of, int64_t more)
     return CGM_OK;
 }
 
+/* Room for the centres and for three mixtures of as many components as most. */
+static cgm_status make_room(cgm_comm *comm, int64_t n_features, int64_t most, start starts[STARTS],
+                            gmm_mixture mixtures[3])
+{
+    cgm_status status = CGM_OK;
+    for (int k = 0; k < STARTS && status == CGM_OK; k++) {
+        starts[k].centres = cgm_alloc(comm, most * n_features, sizeof *starts[k].centres);
+        status = starts[k].centres != NULL ? CGM_OK : CGM_ERR_MEMORY;
+    }
+    for (int k = 0; k < 3 && status == CGM_OK; k++) {
+        status = gmm_mixture_create(comm, n_features, most, &mixtures[k]);
+    }
+    return status;
+}
+
 static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, gmm_fit *fit,
-                            const int64_t *sizes, int n_sizes, double *centres)
+                            const int64_t *sizes, int n_sizes)
 {
     cgm_comm *comm = of->comm;
-    cgm_gmm_class *class = &of->gmm->classes[c];
     const int64_t most = sizes[n_sizes - 1];
-    int64_t n_centres = 0;
-    gmm_mixture mixtures[2] = {{0}};
-    cgm_status status = gmm_mixture_create(comm, points->n_features, most, &mixtures[0]);
-    if (status == CGM_OK) {
-        status = gmm_mixture_create(comm, points->n_features, most, &mixtures[1]);
-    }
-    status = cgm_agree(comm, status);
-    if (status == CGM_OK) {
-        status = gmm_choose_centres(comm, of->shard, points, of->seed, most, centres, &n_centres);
-    }
-    if (status == CGM_OK) {
-        status = choose_mixture(of, c, points, fit, sizes, n_sizes, centres, n_centres, mixtures);
+    start starts[STARTS] = {{0}};
+    gmm_mixture mixtures[3] = {{0}};
+    cgm_status status =
+        cgm_agree(comm, make_room(comm, points->n_features, most, starts, mixtures));
+    starts[0].count = 1; /* of one component, the mean of all points, 0 */
+    for (int k = 0; k < STARTS && most > 1 && status == CGM_OK; k++) {
+        status = gmm_choose_centres(comm, of->shard, points, of->seed, k, most, starts[k].centres,
+                                    &starts[k].count);
     }
     if (status == CGM_OK) {
-        describe_class(of, points, &mixtures[0], n_centres, class);
+        status = choose_mixture(of, c, points, fit, sizes, n_sizes, starts, mixtures);
+    }
+    if (status == CGM_OK) {
+        describe_class(of, points, &mixtures[0], starts[0].count, &of->gmm->classes[c]);
         status = cgm_agree(comm, grow(of, mixtures[0].n_components));
     }
     if (status == CGM_OK) {
-        append_mixture(of, points, &mixtures[0], class);
+        append_mixture(of, points, &mixtures[0], &of->gmm->classes[c]);
     }
-    gmm_mixture_destroy(&mixtures[0]);
-    gmm_mixture_destroy(&mixtures[1]);
+    for (int k = 0; k < STARTS; k++) {
+        free(starts[k].centres);
+    }
+    for (int k = 0; k < 3; k++) {
+        gmm_mixture_destroy(&mixtures[k]);
+    }
     return status;
 }
 
@@ -296,22 +344,17 @@ static cgm_status train_class(training *of, int64_t c)
     cgm_comm *comm = of->comm;
     gmm_points points;
     gmm_fit *fit = NULL;
-    double *centres = NULL;
     int64_t sizes[CGM_GMM_SIZES_MAX];
     cgm_status status = gmm_points_create(comm, of->shard, &of->spread, of->varying, of->n_varying,
                                           of->gmm->classes[c].label, &points);
     if (status == CGM_OK) {
         const int n_sizes =
             cgm_gmm_sizes(of->options->components, points.n_points, of->shard->n_features, sizes);
-        const int64_t most = sizes[n_sizes - 1];
-        status = gmm_fit_create(comm, &points, of->options, of->pause, most, &fit);
-        centres = cgm_alloc(comm, most * of->n_varying, sizeof *centres);
-        status = cgm_agree(comm, centres == NULL ? CGM_ERR_MEMORY : status);
+        status = gmm_fit_create(comm, &points, of->options, of->pause, sizes[n_sizes - 1], &fit);
         if (status == CGM_OK) {
-            status = fit_class(of, c, &points, fit, sizes, n_sizes, centres);
+            status = fit_class(of, c, &points, fit, sizes, n_sizes);
         }
     }
-    free(centres);
     gmm_fit_destroy(fit);
     gmm_points_destroy(&points);
     return status;

@@ -13,10 +13,12 @@
 /* Points whose products are formed together, at the most; doubles that these should not exceed, so
  * that they stay in a cache; points at the least. */
 enum { CHUNK_MOST = CGM_BLOCK_POINTS, CHUNK_DOUBLES = 1 << 18, CHUNK_LEAST = 8 };
+/* Doubles that the products of all points of a rank may take. */
+enum { KEPT_DOUBLES = 1 << 23 };
 /* Factors of sums of exponentials between two logarithms: each at most CGM_GMM_COMPONENTS_MAX. */
 enum { LOG_GROUP = 64 };
-/* Rounds of k-means at the most. */
-enum { START_ROUNDS = 30 };
+/* Iterations that tell which of several starts is the best. */
+enum { START_ITERATIONS = 10 };
 /* Points that a component holds, in parts; below it keeps mean and covariance, which so few do not
  * determine. */
 #define LEAST_MASS 1e-6
@@ -42,10 +44,11 @@ struct gmm_fit {
     int64_t most;
     int64_t n_products;
     int64_t chunk;
+    double *products;      /* of all points, chunk by chunk; NULL: there is no room for them */
     double *coefficients;  /* [n_components][terms of the pass] of the logarithms */
     cgm_accumulator *sums; /* as a pass leaves them */
     double *values;        /* [most][n_products] */
-    double *square;        /* [4][n_features][n_features] */
+    double *square;        /* [n_features][n_features] */
     double *eigen;         /* [CGM_DENSE_EIGEN_WORK + 1][n_features] */
     work *threads;         /* [comm->threads] */
 };
@@ -156,14 +159,17 @@ static void add_block(const gmm_fit *fit, const pass *of, const gmm_block *block
     for (int64_t place = 0; place < block->n_points; place += fit->chunk) {
         const int64_t left = block->n_points - place;
         const int64_t n = left < fit->chunk ? left : fit->chunk;
-        form_products(fit->points, block, place, n, formed, at->products);
-        cgm_dense_multiply(k, n, of->terms, fit->coefficients, at->products, at->scores);
+        const double *products = at->products;
+        if (fit->products != NULL) {
+            products = fit->products + (block->first + place) * fit->n_products;
+        } else {
+            form_products(fit->points, block, place, n, formed, at->products);
+        }
+        cgm_dense_multiply(k, n, of->terms, fit->coefficients, products, at->scores);
         find_largest(at->scores, k, n, at->largest);
         const double sum = of->hard ? share_hard(at, k, n) : share_softly(at, k, n);
-        cgm_dense_multiply_transposed(k, of->kept, n, at->parts, at->products, at->block);
-        for (int64_t s = 0; s < k * of->kept; s++) {
-            cgm_accumulator_add(&at->sums[s], at->block[s]);
-        }
+        cgm_dense_multiply_transposed(k, of->kept, n, at->parts, products, at->block);
+        cgm_accumulator_add_each(at->sums, at->block, k * of->kept);
         cgm_accumulator_add(&at->sums[k * of->kept], sum);
     }
 }
@@ -219,61 +225,67 @@ static void score_centres(gmm_fit *fit, const double *centres, int64_t k)
     }
 }
 
-/* Rounds of k-means, in place, and sums of all products over the clusters. */
-static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres, int64_t *rounds)
+/* Moves centres to the means of the points that are nearest to them, and sums all products over
+ * the clusters of points that then are. More rounds do not lead to better mixtures. */
+static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres, int64_t *passes)
 {
     const int64_t d = fit->points->n_features;
-    pass round = {.n_components = k, .terms = 1 + d, .kept = 1 + d, .hard = true};
-    double before = -INFINITY;
+    pass step = {.n_components = k, .terms = 1 + d, .kept = 1 + d, .hard = true};
+    double unused;
     cgm_status status = CGM_OK;
-    for (*rounds = 0; k > 1 && *rounds < START_ROUNDS && status == CGM_OK; ++*rounds) {
-        double objective;
+    *passes = 0;
+    if (k > 1) {
         score_centres(fit, centres, k);
-        status = run_pass(fit, &round, &objective);
-        for (int64_t c = 0; c < k; c++) {
-            const double *sums = fit->values + c * (1 + d);
-            for (int64_t f = 0; f < d && sums[0] > 0.0; f++) {
-                centres[c * d + f] = sums[1 + f] / sums[0];
-            }
+        status = run_pass(fit, &step, &unused);
+        ++*passes;
+    }
+    for (int64_t c = 0; c < k && k > 1; c++) {
+        const double *sums = fit->values + c * (1 + d);
+        for (int64_t f = 0; f < d && sums[0] > 0.0; f++) {
+            centres[c * d + f] = sums[1 + f] / sums[0];
         }
-        if (2.0 * (objective - before) < CGM_GMM_START_GAIN * (double)d) {
-            ++*rounds;
-            break;
-        }
-        before = objective;
     }
     if (status == CGM_OK) {
-        double unused;
         score_centres(fit, centres, k);
-        round.kept = fit->n_products;
-        status = run_pass(fit, &round, &unused);
-        ++*rounds;
+        step.kept = fit->n_products;
+        status = run_pass(fit, &step, &unused);
+        ++*passes;
     }
     return status;
 }
 
 /* ---- maximisation, on rank 0 ---- */
 
-/* Raises eigenvalues below the least variance to it. a, work [n][n]; a is whole */
-static void raise_eigenvalues(int64_t n, double *a, double *other, double *eigen)
+/* Raises variances to the least one, in whatever direction. a [n][n] is whole; other [n][n], eigen
+ * [CGM_DENSE_EIGEN_WORK + 1][n] are work space */
+static void widen(int64_t n, const double *least, double *a, double *other, double *eigen)
 {
-    memcpy(other, a, (size_t)(n * n) * sizeof *a);
+    /* Where the least variance is 1 in every direction it is the least eigenvalue. */
+    for (int64_t f = 0; f < n; f++) {
+        for (int64_t g = 0; g < n; g++) {
+            other[f * n + g] = a[f * n + g] / sqrt(least[f] * least[g]);
+        }
+    }
     if (!cgm_dense_eigen(n, other, eigen, eigen + n)) {
-        /* Never seen: then the covariance of the features one by one. */
+        /* Never seen: then the variances of the features, one by one. */
         for (int64_t k = 0; k < n * n; k++) {
-            a[k] = k % (n + 1) == 0 ? fmax(a[k], CGM_GMM_LEAST_VARIANCE) : 0.0;
+            a[k] = k % (n + 1) == 0 ? fmax(a[k], least[k / n]) : 0.0;
         }
         return;
     }
     double *turned = a; /* column k: eigenvector k times the root of its value */
     for (int64_t k = 0; k < n; k++) {
-        const double root = sqrt(fmax(eigen[k], CGM_GMM_LEAST_VARIANCE));
+        const double root = sqrt(fmax(eigen[k], 1.0));
         for (int64_t f = 0; f < n; f++) {
             turned[f * n + k] = root * other[k * n + f];
         }
     }
     cgm_dense_multiply_transposed(n, n, n, turned, turned, other);
-    memcpy(a, other, (size_t)(n * n) * sizeof *a);
+    for (int64_t f = 0; f < n; f++) {
+        for (int64_t g = 0; g < n; g++) {
+            a[f * n + g] = other[f * n + g] * sqrt(least[f] * least[g]);
+        }
+    }
 }
 
 /* Lᵀ of a covariance in the upper triangle of factor, zeros below. Where it is too narrow in some
@@ -281,18 +293,19 @@ static void raise_eigenvalues(int64_t n, double *a, double *other, double *eigen
 static void factorise(gmm_fit *fit, int64_t n, double *covariance, double *factor)
 {
     const size_t bytes = (size_t)(n * n) * sizeof *covariance;
+    const double *least = fit->points->least;
     double *other = fit->square;
     memcpy(other, covariance, bytes);
     for (int64_t f = 0; f < n; f++) {
-        other[f * n + f] -= CGM_GMM_LEAST_VARIANCE;
+        other[f * n + f] -= least[f];
     }
     if (!cgm_dense_cholesky(n, other)) {
-        raise_eigenvalues(n, covariance, other, fit->eigen);
+        widen(n, least, covariance, other, fit->eigen);
     }
     memcpy(factor, covariance, bytes);
-    for (double more = CGM_GMM_LEAST_VARIANCE; !cgm_dense_cholesky(n, factor); more *= 10.0) {
+    for (double more = 1.0; !cgm_dense_cholesky(n, factor); more *= 10.0) {
         for (int64_t f = 0; f < n; f++) {
-            covariance[f * n + f] += more; /* rounding alone can ask for it */
+            covariance[f * n + f] += more * least[f]; /* rounding alone can ask for it */
         }
         memcpy(factor, covariance, bytes);
     }
@@ -353,23 +366,29 @@ static void score_gaussian(gmm_fit *fit, int64_t c, const gmm_mixture *mixture)
     coefficient[0] = constant;
 }
 
-/* The mixture that the sums ask for, and the coefficients of the next pass, which rank 0 works out
- * for all: no rank then depends on how its own machine rounds. Collective. */
+/* The mixture that the sums ask for, on rank 0. */
 static void maximise(gmm_fit *fit, gmm_mixture *mixture)
 {
-    cgm_comm *comm = fit->comm;
-    const int64_t k = mixture->n_components;
     const int64_t d = mixture->n_features;
-    for (int64_t c = 0; c < k && comm->rank == 0; c++) {
+    for (int64_t c = 0; c < mixture->n_components && fit->comm->rank == 0; c++) {
         const double mass = fit->values[c * fit->n_products];
         mixture->weights[c] = mass / (double)fit->points->n_points;
         if (mass >= LEAST_MASS && d > 0) {
             take_moments(fit, c, mixture);
             factorise(fit, d, mixture->covariances + c * d * d, mixture->factors + c * d * d);
         }
+    }
+}
+
+/* The coefficients of a mixture, which rank 0 works out for all: no rank then depends on how its
+ * own machine rounds. Collective. */
+static void score_mixture(gmm_fit *fit, const gmm_mixture *mixture)
+{
+    const int64_t k = mixture->n_components;
+    for (int64_t c = 0; c < k && fit->comm->rank == 0; c++) {
         score_gaussian(fit, c, mixture);
     }
-    cgm_comm_broadcast(comm, fit->coefficients,
+    cgm_comm_broadcast(fit->comm, fit->coefficients,
                        (size_t)(k * fit->n_products) * sizeof *fit->coefficients, 0);
 }
 
@@ -389,31 +408,50 @@ static void begin(const double *centres, gmm_mixture *mixture)
     }
 }
 
-cgm_status gmm_fit_run(gmm_fit *fit, const double *centres, int64_t n_components,
-                       gmm_mixture *mixture)
+/* Iterations until the likelihood gains too little, or so many are done. The likelihood is always
+ * that of the mixture as it is. */
+static cgm_status iterate(gmm_fit *fit, int64_t iterations, gmm_mixture *mixture)
 {
     const pass step = {
-        .n_components = n_components, .terms = fit->n_products, .kept = fit->n_products};
-    mixture->n_components = n_components;
-    mixture->iterations = 0;
-    mixture->converged = false;
-    begin(centres, mixture);
-    cgm_status status = cluster(fit, n_components, mixture->means, &mixture->start_passes);
+        .n_components = mixture->n_components, .terms = fit->n_products, .kept = fit->n_products};
+    const int64_t most = fit->options->max_iterations;
+    const int64_t end = iterations < most ? iterations : most;
     double before = -INFINITY;
-    while (status == CGM_OK) {
-        if (mixture->iterations == 0) {
-            maximise(fit, mixture);
+    for (;;) {
+        score_mixture(fit, mixture);
+        cgm_status status = run_pass(fit, &step, &mixture->log_likelihood);
+        if (status != CGM_OK) {
+            return status;
         }
-        status = run_pass(fit, &step, &mixture->log_likelihood);
-        mixture->converged = mixture->log_likelihood - before < fit->options->tolerance;
-        if (mixture->converged || mixture->iterations == fit->options->max_iterations) {
-            break;
+        /* Moments alone make the best of one. */
+        mixture->converged = mixture->n_components == 1 ||
+                             mixture->log_likelihood - before < fit->options->tolerance;
+        if (mixture->converged || mixture->iterations >= end) {
+            return CGM_OK;
         }
         before = mixture->log_likelihood;
         mixture->iterations++;
         maximise(fit, mixture);
     }
+}
+
+cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
+                         gmm_mixture *mixture)
+{
+    mixture->n_components = n_components;
+    mixture->iterations = 0;
+    begin(centres, mixture);
+    cgm_status status = cluster(fit, n_components, mixture->means, &mixture->start_passes);
+    if (status == CGM_OK) {
+        maximise(fit, mixture);
+        status = iterate(fit, START_ITERATIONS, mixture);
+    }
     return status;
+}
+
+cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture)
+{
+    return mixture->converged ? CGM_OK : iterate(fit, fit->options->max_iterations, mixture);
 }
 
 void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture)
@@ -485,6 +523,30 @@ static cgm_status allocate(gmm_fit *fit)
     return complete ? CGM_OK : CGM_ERR_MEMORY;
 }
 
+/* Forms the products of all points once, where there is room: a pass over few components takes
+ * hardly longer than to form them. */
+static cgm_status keep_products(gmm_fit *fit)
+{
+    const gmm_points *points = fit->points;
+    if (points->n_local > KEPT_DOUBLES / fit->n_products) {
+        return CGM_OK;
+    }
+    fit->products = cgm_alloc_aligned(fit->comm, points->n_local * fit->n_products);
+    if (fit->products == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    for (int64_t b = 0; b < points->n_blocks; b++) {
+        const gmm_block *block = &points->blocks[b];
+        for (int64_t place = 0; place < block->n_points; place += fit->chunk) {
+            const int64_t left = block->n_points - place;
+            form_products(points, block, place, left < fit->chunk ? left : fit->chunk,
+                          fit->n_products,
+                          fit->products + (block->first + place) * fit->n_products);
+        }
+    }
+    return CGM_OK;
+}
+
 cgm_status gmm_fit_create(cgm_comm *comm, const gmm_points *points, const cgm_gmm_options *options,
                           const cgm_pause *pause, int64_t most, gmm_fit **created)
 {
@@ -497,6 +559,7 @@ cgm_status gmm_fit_create(cgm_comm *comm, const gmm_points *points, const cgm_gm
         const int64_t room = CHUNK_DOUBLES / fit->n_products;
         fit->chunk = room > CHUNK_MOST ? CHUNK_MOST : room < CHUNK_LEAST ? CHUNK_LEAST : room;
         status = allocate(fit);
+        status = status == CGM_OK ? keep_products(fit) : status;
     }
     *created = fit;
     return cgm_agree(comm, status);
@@ -511,6 +574,7 @@ void gmm_fit_destroy(gmm_fit *fit)
         free(fit->threads[t].products);
         free(fit->threads[t].sums);
     }
+    free(fit->products);
     free(fit->coefficients);
     free(fit->values);
     free(fit->sums);

@@ -45,13 +45,17 @@ cgm_status gmm_mixture_create(cgm_comm *comm, int64_t n_features, int64_t most,
 void gmm_mixture_destroy(gmm_mixture *mixture);
 
 /**
- * Fit a mixture of n_components that starts from centres.  Collective.
+ * A mixture that starts from centres, and a few iterations of it.  Collective.
  * @param[in]  centres  [n_components][n_features]
  * @param[out] mixture  numbers are rank 0's alone until gmm_mixture_share; has room for them
  * @return the same code on every rank: CGM_OK, or what the pause's keep returned
  */
-cgm_status gmm_fit_run(gmm_fit *fit, const double *centres, int64_t n_components,
-                       gmm_mixture *mixture);
+cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
+                         gmm_mixture *mixture);
+
+/** Goes on with it until it has converged, or max_iterations are done.  Collective.
+ * @return as gmm_fit_start */
+cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture);
 
 /** Collective. What rank 0 has becomes known to all. */
 void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture);

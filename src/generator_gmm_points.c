@@ -105,6 +105,7 @@ static void rescale(const cgm_spread *spread, const int64_t *which, const double
         scales[f] = fmax(sqrt(scales[f]), CGM_GMM_LEAST_SCALE);
         points->centre[f] = spread->mean[from] + spread->deviation[from] * means[f];
         points->scale[f] = spread->deviation[from] * scales[f];
+        points->least[f] = CGM_GMM_LEAST_VARIANCE / (scales[f] * scales[f]);
     }
     for (int64_t b = 0; b < points->n_blocks; b++) {
         const gmm_block *block = &points->blocks[b];
@@ -126,11 +127,14 @@ static cgm_status allocate(cgm_comm *comm, gmm_points *points, int64_t **local)
     points->blocks = cgm_alloc(comm, points->n_blocks, sizeof *points->blocks);
     points->rows = cgm_alloc(comm, n, sizeof *points->rows);
     points->coordinates = cgm_alloc_aligned(comm, n * d);
-    points->centre = cgm_alloc(comm, 2 * d, sizeof *points->centre);
+    points->centre = cgm_alloc(comm, 3 * d, sizeof *points->centre);
     *local = cgm_alloc(comm, n, sizeof **local);
     const bool complete = points->blocks != NULL && points->rows != NULL &&
                           points->coordinates != NULL && points->centre != NULL && *local != NULL;
-    points->scale = complete ? points->centre + d : NULL;
+    if (complete) {
+        points->scale = points->centre + d;
+        points->least = points->scale + d;
+    }
     return complete ? CGM_OK : CGM_ERR_MEMORY;
 }
 

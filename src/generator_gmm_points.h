@@ -28,6 +28,7 @@ typedef struct gmm_points {
     int64_t *rows;       /* [n_local] number among its party's points */
     double *centre;      /* [n_features] */
     double *scale;       /* [n_features] > 0 */
+    double *least;       /* [n_features] least variance of a component, in the scaled unit */
 } gmm_points;
 
 /** Local. The features that vary. which [n_features of the shard] @return their number */

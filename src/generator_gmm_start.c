@@ -17,6 +17,7 @@ typedef struct search {
     const cgm_shard *shard;
     const gmm_points *points;
     uint64_t seed;
+    int64_t start;
     double *nearest; /* [n_local] squared distance to the nearest centre */
     double *drawn;   /* [TRIALS][n_features] */
 } search;
@@ -78,7 +79,8 @@ static void draw_locally(const search *of, int64_t k, draw best[TRIALS])
         for (int64_t i = block->first; i < block->first + block->n_points; i++) {
             if (of->nearest[i] > 0.0) {
                 uint64_t words[TRIALS];
-                cgm_rng_words(&rng, (uint64_t)points->rows[i], (uint64_t)k, 0, words);
+                cgm_rng_words(&rng, (uint64_t)points->rows[i], (uint64_t)k, (uint64_t)of->start,
+                              words);
                 enter(words, of->nearest[i], before + (double)points->rows[i], b, i - block->first,
                       best);
             }
@@ -181,9 +183,10 @@ static void choose(search *of, int64_t most, double *centres, int64_t *n_found)
 }
 
 cgm_status gmm_choose_centres(cgm_comm *comm, const cgm_shard *shard, const gmm_points *points,
-                              uint64_t seed, int64_t most, double *centres, int64_t *n_found)
+                              uint64_t seed, int64_t start, int64_t most, double *centres,
+                              int64_t *n_found)
 {
-    search of = {.comm = comm, .shard = shard, .points = points, .seed = seed};
+    search of = {.comm = comm, .shard = shard, .points = points, .seed = seed, .start = start};
     of.nearest = cgm_alloc(comm, points->n_local, sizeof *of.nearest);
     of.drawn = cgm_alloc(comm, TRIALS * points->n_features, sizeof *of.drawn);
     const bool complete = of.nearest != NULL && of.drawn != NULL;

@@ -64,10 +64,11 @@ typedef struct cgm_gmm {
 /**
  * Fit the mixtures.  Collective.
  *
- * Of each class: points scaled by their mean and standard deviation; centres by k-means++ (greedy,
- * four trials) and a few rounds of k-means; then expectation maximisation. Eigenvalues of
- * covariances below CGM_GMM_LEAST_VARIANCE in that scale are raised to it, which is the maximum of
- * the likelihood under this bound. With components = 0 sizes 1, 2, 3, 4, 6, 8, 12, 16 are fitted,
+ * Of each class: points scaled by their mean and standard deviation; four times centres by
+ * k-means++ (greedy, four trials), a round of k-means, and ten iterations of expectation
+ * maximisation; the likeliest of them goes on. Where a covariance would be below
+ * CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of all points in each feature,
+ * it is the likeliest that is not. With components = 0 sizes 1, 2, 3, 4, 6, 8, 12, 16 are fitted,
  * as far as there are n_features + 1 points a component, and the criterion chooses.
  * @param[in]  shard  points in the features to be modelled
  * @param[in]  pause  looked at after every pass; nothing is handed over to be kept. May be NULL

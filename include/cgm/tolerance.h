@@ -53,13 +53,10 @@
 #define CGM_VERIFY_RELATIVE 1e-9
 #define CGM_VERIFY_ABSOLUTE 1e-12
 
-/** Gaussian mixtures: least variance in any direction, in units of the class's own in each feature;
- * and least scale of a class in a feature, in units of that of all points. */
+/** Gaussian mixtures: least variance in any direction, in units of that of all points in each
+ * feature; and least scale of a class in a feature, in units of the deviation of all points. */
 #define CGM_GMM_LEAST_VARIANCE 1e-6
 #define CGM_GMM_LEAST_SCALE 1e-3
-/** k-means before them ends when a round lowers the mean squared distance, in units of the class's
- * variance, by less a feature. */
-#define CGM_GMM_START_GAIN 1e-3
 
 /* ---- the tests ---- */
 
