@@ -59,6 +59,21 @@ void cgm_accumulator_add(cgm_accumulator *sum, double term)
     }
 }
 
+void cgm_accumulator_add_each(cgm_accumulator *sums, const double *terms, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (!(fabs(terms[i]) < TERM_LIMIT)) {
+            sums[i].limb[2] = POISON;
+            continue;
+        }
+        int64_t parts[CGM_LIMBS];
+        split(terms[i], parts);
+        for (int k = 0; k < CGM_LIMBS; k++) {
+            sums[i].limb[k] += parts[k]; /* leaves a poisoned one poisoned */
+        }
+    }
+}
+
 void cgm_accumulator_add_shared(cgm_accumulator *sum, double term)
 {
     if (!(fabs(term) < TERM_LIMIT)) {

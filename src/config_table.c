@@ -13,6 +13,8 @@
 static_assert(sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_method) == sizeof(int) &&
                   sizeof(cgm_reward_condition) == sizeof(int) &&
                   sizeof(cgm_features_scaling) == sizeof(int) &&
+                  sizeof(cgm_generator_type) == sizeof(int) &&
+                  sizeof(cgm_gmm_class_share) == sizeof(int) &&
                   sizeof(cgm_pool_placement) == sizeof(int) &&
                   sizeof(cgm_instruction_choice) == sizeof(int),
               "words are kept as int");
@@ -243,6 +245,27 @@ static void write_metrics(const cgm_option *row, const void *target, FILE *strea
     }
 }
 
+/* auto is kept as 0. */
+static cgm_status read_components(cgm_comm *comm, const cgm_option *row, const char *value,
+                                  void *target)
+{
+    if (strcmp(value, "auto") == 0) {
+        ((cgm_config *)target)->gmm.components = 0;
+        return CGM_OK;
+    }
+    return cgm_option_integer.read(comm, row, value, target);
+}
+
+static void write_components(const cgm_option *row, const void *target, FILE *stream)
+{
+    if (((const cgm_config *)target)->gmm.components == 0) {
+        fputs("auto", stream);
+    } else {
+        cgm_option_integer.write(row, target, stream);
+    }
+}
+
+static const cgm_option_kind components = {read_components, write_components};
 static const cgm_option_kind metrics = {read_metrics, write_metrics};
 static const cgm_option_kind hours = {read_hours, write_hours};
 static const cgm_option_kind threads = {read_threads, write_threads};
@@ -255,7 +278,8 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
              "or a directory or a glob of files, one a party and named after it"},
     {"input.candidates", "", &cgm_option_path, FIELD(input_candidates), NULL,
      "a path; empty: the file of input.parties",
-     .help = "HDF5 file with /candidates/data, the pool of synthetic points"},
+     .help = "HDF5 file with /candidates/data, the pool of synthetic points, and /test; where the\n"
+             "pool is generated only /test is looked for"},
 
     {"features.scale", "none", &cgm_option_word, FIELD(scaling),
      CGM_WORDS([CGM_SCALE_NONE] = "none", [CGM_SCALE_STANDARD] = "standard",
@@ -266,8 +290,51 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
     {"features.type", "none", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("none"), NULL,
      .help = "features are used as they come"},
 
-    {"generator.type", "file", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("file"), NULL,
-     .help = "where the pool of synthetic points comes from"},
+    {"generator.type", "file", &cgm_option_word, FIELD(generator_type),
+     CGM_WORDS([CGM_GENERATOR_FILE] = "file", [CGM_GENERATOR_GMM] = "gmm",
+               [CGM_GENERATOR_GAN] = "gan"),
+     NULL,
+     .help = "where the pool of synthetic points comes from; file: input.candidates; gmm, gan: a\n"
+             "Gaussian mixture for each class, or a generative adversarial network, trained on\n"
+             "the points of all parties"},
+    {"generator.size", "100000", &cgm_option_integer, FIELD(generator_size), NULL,
+     "a whole number, 1 .. 1000000000", .help = "points to draw from what was trained", .low = 1.0,
+     .high = 1e9},
+    {"generator.save", "true", &cgm_option_truth, FIELD(generator_save), cgm_option_truth_words,
+     NULL, .help = "keep the pool that was drawn in the output"},
+    {"generator.components", "auto", &components, FIELD(gmm.components), NULL,
+     "auto, or a whole number, 1 .. 1000",
+     .help = "gmm: Gaussians of each class; auto: 1, 2, 3, 4, 6, 8, 12 or 16, by the Bayesian\n"
+             "information criterion",
+     .low = 1.0, .high = CGM_GMM_COMPONENTS_MAX},
+    {"generator.max_iterations", "200", &cgm_option_integer, FIELD(gmm.max_iterations), NULL,
+     "a whole number, 1 .. 1000000", .help = "gmm: most passes over the points for a mixture",
+     .low = 1.0, .high = 1e6},
+    {"generator.tolerance", "1e-6", &cgm_option_number, FIELD(gmm.tolerance), NULL,
+     "a number > 0 and <= 1",
+     .help = "gmm: a mixture is found when a pass raises the mean log-likelihood by less",
+     .high = 1.0},
+    {"generator.class_share", "pool", &cgm_option_word, FIELD(gmm.class_share),
+     CGM_WORDS([CGM_GMM_SHARE_POOL] = "pool", [CGM_GMM_SHARE_BALANCED] = "balanced"), NULL,
+     .help = "gmm: how often a class is drawn; pool: as in the points of all parties together;\n"
+             "balanced: as often as any other"},
+    {"generator.hidden", "128", &cgm_option_integer, FIELD(gan_hidden), NULL,
+     "a whole number, 1 .. 65536", .help = "gan: units of a hidden layer", .low = 1.0,
+     .high = 65536.0},
+    {"generator.layers", "2", &cgm_option_integer, FIELD(gan_layers), NULL,
+     "a whole number, 1 .. 16", .help = "gan: hidden layers of each network", .low = 1.0,
+     .high = 16.0},
+    {"generator.latent", "16", &cgm_option_integer, FIELD(gan_latent), NULL,
+     "a whole number, 1 .. 65536", .help = "gan: dimensions of the noise that points are made of",
+     .low = 1.0, .high = 65536.0},
+    {"generator.steps", "5000", &cgm_option_integer, FIELD(gan_steps), NULL,
+     "a whole number, 1 .. 1000000000", .help = "gan: steps of the training", .low = 1.0,
+     .high = 1e9},
+    {"generator.batch", "256", &cgm_option_integer, FIELD(gan_batch), NULL,
+     "a whole number, 1 .. 1048576", .help = "gan: points of a step, of all ranks together",
+     .low = 1.0, .high = 1048576.0},
+    {"generator.learning_rate", "1e-3", &cgm_option_number, FIELD(gan_learning_rate), NULL,
+     "a number > 0 and <= 1", .help = "gan: of Adam", .high = 1.0},
 
     {"kernel.type", "se", &cgm_option_word, FIELD(kernel_type),
      CGM_WORDS([CGM_KERNEL_SE] = "se", [CGM_KERNEL_SE_SUM] = "se_sum", [CGM_KERNEL_RQ] = "rq"),

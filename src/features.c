@@ -15,10 +15,21 @@ void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t 
     }
 }
 
+void cgm_features_invert(const cgm_features *features, int64_t n_points, int64_t n_features,
+                         const double *from, double *to)
+{
+    for (int64_t i = 0; i < n_points; i++) {
+        for (int64_t f = 0; f < n_features; f++) {
+            const int64_t k = i * n_features + f;
+            to[k] = features->mean[f] + features->scale[f] * from[k];
+        }
+    }
+}
+
 /* The scaled pool in memory of its own; where the node shares it, each of its ranks fills a part.
  */
-static cgm_status scale_pool(cgm_comm *comm, const cgm_features *features,
-                             cgm_candidates *candidates)
+cgm_status cgm_features_apply_to_pool(cgm_comm *comm, const cgm_features *features,
+                                      cgm_candidates *candidates)
 {
     const int64_t held = candidates->held_end - candidates->held_first;
     const int64_t d = candidates->n_features;
@@ -98,7 +109,8 @@ cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_
         if (testset->n_points > 0) {
             scale_testset(comm, features, testset);
         }
-        status = scale_pool(comm, features, candidates);
+        const bool is_there = candidates->first != NULL;
+        status = is_there ? cgm_features_apply_to_pool(comm, features, candidates) : CGM_OK;
     }
     cgm_spread_destroy(&spread);
     return status;

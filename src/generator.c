@@ -7,11 +7,18 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "cgm/features.h"
 #include "cgm/kernel.h"
 #include "cgm/points.h"
 #include "cgm/pool.h"
 
 #define GROUP "/candidates"
+
+const char *cgm_generator_name(cgm_generator_type type)
+{
+    static const char *const names[] = {"file", "gmm", "gan"};
+    return names[type];
+}
 
 /* What the pool is, on rank 0. */
 static cgm_status describe_pool(cgm_comm *comm, const char *path, int64_t n_features,
@@ -179,25 +186,51 @@ cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
     return status;
 }
 
-/* This rank's part of the rows that it or its node holds. */
+/* Rows that this rank fills in of those that it or its node holds. */
+typedef struct rows {
+    int64_t first, end;
+} rows;
+
+static rows rows_to_fill(const cgm_comm *comm, const cgm_candidates *candidates)
+{
+    if (candidates->sliced) {
+        return (rows){candidates->held_first, candidates->held_end};
+    }
+    return (rows){candidates->n_points * comm->node_rank / comm->node_size,
+                  candidates->n_points * (comm->node_rank + 1) / comm->node_size};
+}
+
+/* Once all rows are filled in: shows them to the node, and computes the checksum. */
+static void finish_rows(cgm_comm *comm, cgm_candidates *candidates)
+{
+    if (!candidates->sliced) {
+        cgm_shared_sync(comm, &candidates->points_memory);
+        if (candidates->has_labels) {
+            cgm_shared_sync(comm, &candidates->labels_memory);
+        }
+    }
+    const int64_t first = candidates->first[comm->rank];
+    const int64_t place = first - candidates->held_first;
+    candidates->checksum = cgm_points_checksum(
+        candidates->original + place * candidates->n_features,
+        candidates->has_labels ? candidates->labels + place : NULL, first,
+        candidates->first[comm->rank + 1] - first, candidates->n_points, candidates->n_features);
+    cgm_comm_sum_unsigned(comm, &candidates->checksum, 1);
+}
+
 static cgm_status read_part(cgm_comm *comm, const char *path, cgm_candidates *candidates)
 {
-    int64_t first = candidates->held_first;
-    int64_t end = candidates->held_end;
-    if (!candidates->sliced) {
-        first = candidates->n_points * comm->node_rank / comm->node_size;
-        end = candidates->n_points * (comm->node_rank + 1) / comm->node_size;
-    }
-    if (first == end) {
+    const rows part = rows_to_fill(comm, candidates);
+    if (part.first == part.end) {
         return CGM_OK;
     }
     const cgm_points_shape shape = {candidates->n_points, candidates->n_features,
                                     candidates->has_labels};
-    const int64_t place = first - candidates->held_first;
+    const int64_t place = part.first - candidates->held_first;
     cgm_h5_file file;
     cgm_status status = cgm_h5_open(comm, path, &file);
     if (status == CGM_OK) {
-        status = cgm_points_read(&file, GROUP, &shape, first, end - first,
+        status = cgm_points_read(&file, GROUP, &shape, part.first, part.end - part.first,
                                  candidates->original + place * candidates->n_features,
                                  candidates->has_labels ? candidates->labels + place : NULL);
     }
@@ -222,20 +255,67 @@ cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, const cgm_shard
         cgm_candidates_destroy(candidates);
         return status;
     }
-    if (!candidates->sliced) {
-        cgm_shared_sync(comm, &candidates->points_memory);
-        if (shape.has_labels) {
-            cgm_shared_sync(comm, &candidates->labels_memory);
-        }
-    }
-    const int64_t first = candidates->first[comm->rank];
-    const int64_t place = first - candidates->held_first;
-    candidates->checksum = cgm_points_checksum(
-        candidates->original + place * candidates->n_features,
-        shape.has_labels ? candidates->labels + place : NULL, first,
-        candidates->first[comm->rank + 1] - first, shape.n_points, candidates->n_features);
-    cgm_comm_sum_unsigned(comm, &candidates->checksum, 1);
+    finish_rows(comm, candidates);
     return CGM_OK;
+}
+
+void cgm_candidates_announce(const cgm_candidates_shape *shape, int64_t n_features,
+                             cgm_candidates *candidates)
+{
+    *candidates = (cgm_candidates){
+        .n_points = shape->n_points, .n_features = n_features, .has_labels = shape->has_labels};
+}
+
+static int64_t blocks_of(int64_t n_points)
+{
+    return (n_points + CGM_BLOCK_POINTS - 1) / CGM_BLOCK_POINTS;
+}
+
+/* As a file of points holds them: an outlier of a model may lie beyond. */
+static void limit_values(double *points, int64_t count)
+{
+    for (int64_t k = 0; k < count; k++) {
+        points[k] = fmin(fmax(points[k], -CGM_POINTS_LARGEST), CGM_POINTS_LARGEST);
+    }
+}
+
+static void draw_part(cgm_comm *comm, const cgm_model *model, uint64_t seed,
+                      const cgm_features *features, cgm_candidates *candidates)
+{
+    const rows part = rows_to_fill(comm, candidates);
+    const int64_t d = candidates->n_features;
+    const int64_t n_blocks = blocks_of(part.end - part.first);
+#pragma omp parallel for schedule(dynamic) num_threads(comm->threads)
+    for (int64_t b = 0; b < n_blocks; b++) {
+        const int64_t first = part.first + b * CGM_BLOCK_POINTS;
+        const int64_t left = part.end - first;
+        const int64_t count = left < CGM_BLOCK_POINTS ? left : CGM_BLOCK_POINTS;
+        const int64_t place = first - candidates->held_first;
+        double *points = candidates->original + place * d;
+        model->draw(model->state, seed, first, count, points,
+                    candidates->has_labels ? candidates->labels + place : NULL);
+        if (features->scaling != CGM_SCALE_NONE) {
+            cgm_features_invert(features, count, d, points, points);
+        }
+        limit_values(points, count * d);
+    }
+}
+
+cgm_status cgm_candidates_draw(cgm_comm *comm, const cgm_model *model, uint64_t seed,
+                               const cgm_shard *shard, cgm_pool_placement placement,
+                               const cgm_features *features, cgm_candidates *candidates)
+{
+    const cgm_candidates_shape shape = {candidates->n_points, model->has_labels};
+    const bool sliced = cgm_candidates_are_sliced(comm, placement, &shape, shard->n_features);
+    cgm_status status = cgm_candidates_create(comm, shard, &shape, sliced, candidates);
+    if (status != CGM_OK) {
+        return status;
+    }
+    draw_part(comm, model, seed, features, candidates);
+    finish_rows(comm, candidates);
+    return features->scaling != CGM_SCALE_NONE
+               ? cgm_features_apply_to_pool(comm, features, candidates)
+               : CGM_OK;
 }
 
 int64_t cgm_candidates_count(const cgm_candidates *candidates, int rank)

@@ -9,6 +9,7 @@
 #include "kept_sums.h"
 #include "newfile.h"
 #include "output_metrics.h"
+#include "output_pool.h"
 #include "writer.h"
 
 /* Room for the path of a dataset. */
@@ -147,6 +148,23 @@ static void put_features(writer *to)
     if (features->scaling != CGM_SCALE_NONE) {
         cgm_writer_put_array(&to->out, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
         cgm_writer_put_array(&to->out, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
+    }
+}
+
+static bool is_pool_generated(const cgm_run *run)
+{
+    return run->config->generator_type != CGM_GENERATOR_FILE;
+}
+
+/* A pool that came from a file is there already. */
+static void put_pool(writer *to)
+{
+    const cgm_run *run = to->run;
+    if (is_pool_generated(run) && run->config->generator_save) {
+        output_put_candidates(&to->out, &run->candidates);
+    }
+    if (is_pool_generated(run)) {
+        output_put_generator(&to->out, run->config->generator_type, &run->model);
     }
 }
 
@@ -400,6 +418,7 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
     const int64_t n_parties = run->shard.n_parties;
     int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
     words += 2 * run->sums.layers.n_layers * run->candidates.n_points;
+    words += is_pool_generated(run) ? output_pool_words(&run->candidates, &run->model) : 0;
     if (n_parties <= CGM_ENUMERATE_MAX) {
         words += INT64_C(1) << n_parties;
     }
@@ -420,9 +439,9 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
-        put_root,     put_warnings, put_parties, put_features, put_kernel,
-        put_sums,     put_values,   put_shapley, put_reward,   put_incentives,
-        put_sampling, put_metrics,  put_timings, put_end,
+        put_root,       put_warnings, put_parties, put_features, put_pool,
+        put_kernel,     put_sums,     put_values,  put_shapley,  put_reward,
+        put_incentives, put_sampling, put_metrics, put_timings,  put_end,
     };
     writer to = {.out = {.comm = file->comm, .file = file}, .run = state};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.out.status == CGM_OK; k++) {

@@ -1,6 +1,7 @@
 #include "cgm/pipeline.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "cgm/output.h"
 #include "cgm/provenance.h"
@@ -15,7 +16,7 @@ typedef struct stage {
 } stage;
 
 /* Names in order, data, labels, pool and test points: equal for equal input, whatever files it came
- * in. */
+ * in. A pool that will be drawn is no input: it follows from that, the options and the seed. */
 static uint64_t input_checksum_of(const cgm_run *run)
 {
     uint64_t checksum = run->candidates.checksum + run->testset.checksum;
@@ -26,18 +27,48 @@ static uint64_t input_checksum_of(const cgm_run *run)
                                          run->shard.n_parties);
 }
 
+/* Whether the parties are in one file, which may hold more. */
+static bool are_in_one_file(cgm_comm *comm, const cgm_config *config)
+{
+    struct stat state;
+    bool answer = stat(config->input_parties, &state) == 0 && S_ISREG(state.st_mode);
+    cgm_comm_broadcast(comm, &answer, sizeof answer, 0);
+    return answer;
+}
+
+/* From the file of the pool, or else from that of the parties. */
+static cgm_status read_testset(cgm_comm *comm, const char *pool, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    const bool is_named = pool != config->input_parties;
+    const bool is_generated = config->generator_type != CGM_GENERATOR_FILE;
+    const int64_t d = run->shard.n_features;
+    cgm_status status = CGM_OK;
+    if (is_named || !is_generated) {
+        status = cgm_testset_read(comm, pool, d, &run->testset);
+    }
+    if (status == CGM_OK && run->testset.n_points == 0 && (is_named || is_generated) &&
+        are_in_one_file(comm, config)) {
+        status = cgm_testset_read(comm, config->input_parties, d, &run->testset);
+    }
+    return status;
+}
+
 cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     const char *pool =
         config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
     cgm_status status = cgm_shard_read(comm, config->input_parties, &run->shard);
-    if (status == CGM_OK) {
+    if (status == CGM_OK && config->generator_type == CGM_GENERATOR_FILE) {
         status =
             cgm_candidates_read(comm, pool, &run->shard, config->pool_placement, &run->candidates);
+    } else if (status == CGM_OK) {
+        const cgm_candidates_shape shape = {config->generator_size, run->shard.has_labels};
+        cgm_candidates_announce(&shape, run->shard.n_features, &run->candidates);
     }
     if (status == CGM_OK) {
-        status = cgm_testset_read(comm, pool, run->shard.n_features, &run->testset);
+        status = read_testset(comm, pool, run);
     }
     if (status == CGM_OK) {
         run->input_checksum = input_checksum_of(run);
@@ -65,6 +96,43 @@ static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
 {
     return cgm_features_scale(comm, run->config->scaling, &run->shard, &run->candidates,
                               &run->testset, &run->features);
+}
+
+/* Collective. Trains the model that config chooses. */
+static cgm_status train(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    if (config->generator_type == CGM_GENERATOR_GMM) {
+        return cgm_gmm_train(comm, &run->shard, &config->gmm, config->seed,
+                             cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_NOTHING),
+                             &run->model);
+    }
+    return cgm_agree(comm, cgm_fail(comm, CGM_ERR_USAGE,
+                                    "generator.type = %s: this program has no such generator",
+                                    cgm_generator_name(config->generator_type)));
+}
+
+static cgm_status generate_pool(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    if (config->generator_type == CGM_GENERATOR_FILE) {
+        return CGM_OK;
+    }
+    cgm_status status = train(comm, run);
+    if (status == CGM_OK) {
+        status = cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
+                                     config->pool_placement, &run->features, &run->candidates);
+    }
+    return status;
+}
+
+cgm_status cgm_pipeline_generate(cgm_comm *comm, cgm_run *run)
+{
+    cgm_status status = cgm_pipeline_read(comm, run);
+    if (status == CGM_OK) {
+        status = scale_features(comm, run);
+    }
+    return status == CGM_OK ? generate_pool(comm, run) : status;
 }
 
 /* What was begun with one rounding goes on with it. */
@@ -222,6 +290,7 @@ static cgm_status write_output(cgm_comm *comm, cgm_run *run)
 static const stage stages[] = {
     {"input", read_input, CGM_KEPT_NOTHING},
     {"features", scale_features, CGM_KEPT_NOTHING},
+    {"generator", generate_pool, CGM_KEPT_NOTHING},
     {"lengthscale", choose_lengthscale, CGM_KEPT_KERNEL},
     {"kernel_sums", compute_kernel_sums, CGM_KEPT_SUMS},
     {"coalition", compute_values, CGM_KEPT_NOTHING},
@@ -249,6 +318,9 @@ void cgm_pipeline_release(cgm_run *run)
     cgm_values_destroy(&run->values);
     cgm_kernel_sums_destroy(&run->sums);
     cgm_spread_destroy(&run->spread);
+    if (run->model.destroy != NULL) {
+        run->model.destroy(run->model.state);
+    }
     cgm_features_destroy(&run->features);
     cgm_testset_destroy(&run->testset);
     cgm_candidates_destroy(&run->candidates);

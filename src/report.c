@@ -117,8 +117,13 @@ static void print_input(const cgm_run *run, FILE *stream)
     if (run->config->input_candidates[0] != '\0') {
         print_line(stream, "candidates", run->config->input_candidates);
     }
-    fprintf(stream, "%-*s%lld candidate%s\n", LABEL_COLUMNS, "",
-            (long long)run->candidates.n_points, plural(run->candidates.n_points));
+    fprintf(stream, "%-*s%lld candidate%s", LABEL_COLUMNS, "", (long long)run->candidates.n_points,
+            plural(run->candidates.n_points));
+    if (run->config->generator_type != CGM_GENERATOR_FILE) {
+        fprintf(stream, ", to be drawn from a %s of all parties' points",
+                cgm_generator_name(run->config->generator_type));
+    }
+    fputc('\n', stream);
 }
 
 static void print_options(cgm_comm *comm, const cgm_run *run, FILE *stream)
@@ -461,6 +466,7 @@ void cgm_report_results(cgm_comm *comm, const cgm_run *run, FILE *stream)
     shown_parties shown;
     choose_shown(run, &shown);
     double *work = malloc((size_t)run->shard.n_parties * sizeof *work);
+    cgm_report_generator(comm, run, stream);
     print_summary(run, stream);
     print_parties(run, &shown, work, stream);
     print_rewards(run, &shown, work, stream);

@@ -10,7 +10,7 @@
 #include "cgm/tolerance.h"
 
 /* Conditions besides those of every β, and those; bytes of a text; parties that one names. */
-enum { CONDITIONS = 11, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
+enum { CONDITIONS = 14, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
 
 static void warn(cgm_warnings *warnings, char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -120,6 +120,67 @@ static void look_at_pool(const cgm_run *run, cgm_warnings *warnings)
              "parties %.3g; %s",
              to_pool, among, remedy);
     }
+}
+
+/* ---- the mixtures ---- */
+
+/* What can be wrong with the mixture of a class. */
+typedef bool class_condition(const cgm_gmm_class *class);
+
+static bool is_not_converged(const cgm_gmm_class *class)
+{
+    return !class->converged;
+}
+
+static bool is_scarce(const cgm_gmm_class *class)
+{
+    return class->is_scarce;
+}
+
+static bool is_short(const cgm_gmm_class *class)
+{
+    return class->is_short;
+}
+
+/* Warns once of all classes like that, and names the first. */
+static void warn_classes(const cgm_gmm *gmm, class_condition *condition, char *code,
+                         const char *what, cgm_warnings *warnings)
+{
+    const cgm_gmm_class *first = NULL;
+    int64_t count = 0;
+    for (int64_t c = 0; c < gmm->n_classes; c++) {
+        if (condition(&gmm->classes[c])) {
+            first = first == NULL ? &gmm->classes[c] : first;
+            count++;
+        }
+    }
+    if (count > 0 && gmm->has_labels) {
+        warn(warnings, code, "of %lld of %lld classes (the first: %lld, with %lld points) %s",
+             (long long)count, (long long)gmm->n_classes, (long long)first->label,
+             (long long)first->n_points, what);
+    } else if (count > 0) {
+        warn(warnings, code, "of all %lld points %s", (long long)first->n_points, what);
+    }
+}
+
+static void look_at_mixtures(const cgm_run *run, cgm_warnings *warnings)
+{
+    if (run->config->generator_type != CGM_GENERATOR_GMM) {
+        return;
+    }
+    const cgm_gmm *gmm = run->model.state;
+    warn_classes(gmm, is_not_converged, "mixture_not_converged",
+                 "the mixture was still gaining more than generator.tolerance with the last of "
+                 "generator.max_iterations; raise one of them",
+                 warnings);
+    warn_classes(gmm, is_scarce, "mixture_of_few_points",
+                 "there are no more points than features, too few for a covariance: candidates lie "
+                 "close to them or between them; join classes, or use features.type = pca",
+                 warnings);
+    warn_classes(gmm, is_short, "mixture_of_fewer_components",
+                 "the mixture has fewer components than generator.components, because there are "
+                 "not so many different points; lower it",
+                 warnings);
 }
 
 /* ---- Shapley values and rewards ---- */
@@ -309,6 +370,7 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
         look_at_scales(run, warnings);
         look_at_lengthscale(run, warnings);
         look_at_pool(run, warnings);
+        look_at_mixtures(run, warnings);
         look_at_shapley(run, warnings);
         look_at_contributions(run, warnings);
         look_at_reward(run, warnings);

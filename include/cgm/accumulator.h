@@ -30,6 +30,9 @@ typedef struct cgm_accumulator {
  */
 void cgm_accumulator_add(cgm_accumulator *sum, double term);
 
+/** As cgm_accumulator_add, terms[k] to sums[k]. */
+void cgm_accumulator_add_each(cgm_accumulator *sums, const double *terms, int64_t count);
+
 /** As cgm_accumulator_add, by several threads at a time. */
 void cgm_accumulator_add_shared(cgm_accumulator *sum, double term);
 

@@ -12,6 +12,7 @@
 #include "cgm/comm.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
+#include "cgm/generator_gmm.h"
 #include "cgm/kernel.h"
 #include "cgm/lengthscale.h"
 #include "cgm/metrics.h"
@@ -37,6 +38,16 @@ typedef struct cgm_config {
     double *lengthscales;   /**< [n_lengthscales] > 0 when the rule is CGM_LENGTHSCALE_GIVEN */
     int64_t n_lengthscales; /**< 1, or one a feature */
     cgm_features_scaling scaling;
+    cgm_generator_type generator_type;
+    int64_t generator_size; /**< candidates to draw, >= 1 */
+    bool generator_save;    /**< the pool that was drawn is part of the output */
+    cgm_gmm_options gmm;
+    int64_t gan_hidden; /**< units of a hidden layer */
+    int64_t gan_layers; /**< hidden layers of each network */
+    int64_t gan_latent; /**< dimensions of the noise */
+    int64_t gan_steps;
+    int64_t gan_batch; /**< points of a step, of all ranks together */
+    double gan_learning_rate;
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;

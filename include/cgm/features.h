@@ -25,7 +25,7 @@ typedef struct cgm_features {
  * Fit the scaling on all parties together and apply it to their points, to the pool and to the test
  * points.  Collective.
  * The pool's points as read stay in candidates->original: rewards are paid in the unit the data
- * came in.
+ * came in. A pool that is only announced is left to cgm_candidates_draw.
  * @param[out] features  owned by the caller; the pair is cgm_features_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  The same bits at every number of
  *         ranks.
@@ -37,6 +37,17 @@ cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_
 /** Local. Apply a scaling to points [n_points][n_features], from and to may be the same. */
 void cgm_features_apply(const cgm_features *features, int64_t n_points, int64_t n_features,
                         const double *from, double *to);
+
+/** Local. The other way round: x becomes mean + scale·x. from and to may be the same. */
+void cgm_features_invert(const cgm_features *features, int64_t n_points, int64_t n_features,
+                         const double *from, double *to);
+
+/**
+ * The pool as the kernel sees it, from candidates->original.  Collective.
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_features_apply_to_pool(cgm_comm *comm, const cgm_features *features,
+                                      cgm_candidates *candidates);
 
 /** Local. Accepts a zeroed struct. */
 void cgm_features_destroy(cgm_features *features);

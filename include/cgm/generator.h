@@ -1,7 +1,7 @@
 /**
  * @file generator.h
- * The candidate pool G (MATH.md §1): synthetic points drawn from the generative model; here read
- * from a file.
+ * The candidate pool G (MATH.md §1): synthetic points drawn from the generative model, read from a
+ * file or drawn here.
  */
 #ifndef CGM_GENERATOR_H
 #define CGM_GENERATOR_H
@@ -10,7 +10,17 @@
 #include <stdint.h>
 
 #include "cgm/comm.h"
+#include "cgm/model.h"
 #include "cgm/shard.h"
+
+struct cgm_features;
+
+/** Where the pool comes from: a file, or a model that is trained on all parties' points. */
+typedef enum cgm_generator_type {
+    CGM_GENERATOR_FILE,
+    CGM_GENERATOR_GMM, /**< generator_gmm.h */
+    CGM_GENERATOR_GAN
+} cgm_generator_type;
 
 /** Where the pool shall lie; auto: as one copy a node takes or does not take too much of it. */
 typedef enum cgm_pool_placement { CGM_POOL_AUTO, CGM_POOL_NODE, CGM_POOL_RANKS } cgm_pool_placement;
@@ -27,7 +37,7 @@ typedef struct cgm_candidates {
         *first; /**< [size + 1] the slice that rank r is home to: whole blocks but for the last */
     int64_t held_first, held_end; /**< rows that this rank can read: all, or its own slice */
     double *original; /**< [held_end - held_first][n_features] row-major, finite, |value| <= 1e150,
-                         as read */
+                         as read, or drawn and brought back to the unit of the input */
     double *points;   /**< the same, or scaled (features.h) */
     int64_t *labels;  /**< [held_end - held_first], or NULL */
     cgm_shared points_memory;
@@ -36,7 +46,7 @@ typedef struct cgm_candidates {
     struct cgm_pool *pool; /**< the packed form, filled in by pool.h */
 } cgm_candidates;
 
-/** What the pool is before it is read. */
+/** What the pool is before it is read or drawn. */
 typedef struct cgm_candidates_shape {
     int64_t n_points;
     bool has_labels;
@@ -80,6 +90,28 @@ cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
  */
 cgm_status cgm_candidates_read(cgm_comm *comm, const char *path, const cgm_shard *shard,
                                cgm_pool_placement placement, cgm_candidates *candidates);
+
+/** Local. The word for a type in options and output. */
+const char *cgm_generator_name(cgm_generator_type type);
+
+/** Local. Note the shape of a pool that will be drawn; it has no content, and first is NULL, until
+ * cgm_candidates_draw. */
+void cgm_candidates_announce(const cgm_candidates_shape *shape, int64_t n_features,
+                             cgm_candidates *candidates);
+
+/**
+ * Draw the pool from a model, each candidate by its number.  Collective.  The ranks of a node draw
+ * a part each, in blocks that threads share.
+ * Points are drawn among the features that the model was trained on and brought back to the unit of
+ * the input, which original holds; points are those scaled again, so that they are to the last bit
+ * what a run has that reads this pool from a file.
+ * @param[in]     features    what was done to the features of the parties' points
+ * @param[in,out] candidates  announced
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_candidates_draw(cgm_comm *comm, const cgm_model *model, uint64_t seed,
+                               const cgm_shard *shard, cgm_pool_placement placement,
+                               const struct cgm_features *features, cgm_candidates *candidates);
 
 /** Local. Candidates of the slice that a rank is home to. */
 int64_t cgm_candidates_count(const cgm_candidates *candidates, int rank);

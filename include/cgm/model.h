@@ -15,6 +15,7 @@ struct cgm_writer;
 typedef struct cgm_model {
     bool has_labels;
     void *state;
+    int64_t put_words; /**< of 8 bytes, more than put writes */
     /** Candidates first .. first + count - 1.  Local; by several threads at a time.
      * @param[out] points  [count][n_features] row-major, finite, in the features it was trained on
      * @param[out] labels  [count], or NULL where has_labels is false */

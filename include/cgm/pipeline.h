@@ -41,6 +41,7 @@ typedef struct cgm_run {
     cgm_candidates candidates;
     cgm_testset testset;
     cgm_features features;
+    cgm_model model; /**< that the pool was drawn from, where it was not read */
     cgm_spread spread;
     cgm_kernel kernel;
     cgm_lengthscale lengthscale;
@@ -63,13 +64,19 @@ typedef struct cgm_run {
 cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command);
 
 /**
- * The input alone, as `cgm run` reads and checks it: shard, candidates, input_checksum.
- * Collective.
+ * The input alone, as `cgm run` reads and checks it: shard, candidates (announced, where they will
+ * be drawn), testset, input_checksum.  Collective.
  * @param[in,out] run  config stands, all else is zero; the pair is cgm_pipeline_release, after
  * errors too
  * @return the same code on every rank
  */
 cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run);
+
+/**
+ * As cgm_pipeline_read, then all that `cgm run` does until the pool is there: features, model,
+ * candidates.  Collective.  config must choose a generator.
+ */
+cgm_status cgm_pipeline_generate(cgm_comm *comm, cgm_run *run);
 
 /** Collective over the node (shared memory). Frees what the stages added. Accepts a zeroed struct.
  */

@@ -21,4 +21,7 @@ void cgm_report_header(cgm_comm *comm, const cgm_run *run, FILE *stream);
  */
 void cgm_report_results(cgm_comm *comm, const cgm_run *run, FILE *stream);
 
+/** Collective. The model that the pool was drawn from, where it was not read. */
+void cgm_report_generator(cgm_comm *comm, const cgm_run *run, FILE *stream);
+
 #endif

@@ -63,6 +63,11 @@
 #define CGM_VERIFY_RELATIVE 1e-9
 #define CGM_VERIFY_ABSOLUTE 1e-12
 
+/** Gaussian mixtures: least variance in any direction, in units of that of all points in each
+ * feature; and least scale of a class in a feature, in units of the deviation of all points. */
+#define CGM_GMM_LEAST_VARIANCE 1e-6
+#define CGM_GMM_LEAST_SCALE 1e-3
+
 /* ---- the tests ---- */
 
 /** Kernel sums against the golden files: relative, or absolute. */

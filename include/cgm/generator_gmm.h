@@ -1,0 +1,100 @@
+/**
+ * @file generator_gmm.h
+ * A Gaussian mixture of the parties' points, one for each class where they have labels, fitted by
+ * expectation maximisation on all ranks. No point leaves its rank but the few that a mixture starts
+ * from: what is reduced are sums over points, exactly, so that the mixture is the same bits at
+ * every number of ranks and threads.
+ */
+#ifndef CGM_GENERATOR_GMM_H
+#define CGM_GENERATOR_GMM_H
+
+#include "cgm/model.h"
+#include "cgm/pause.h"
+#include "cgm/shard.h"
+
+/** Largest number of components of a mixture, and of classes. */
+enum { CGM_GMM_COMPONENTS_MAX = 1000, CGM_GMM_CLASSES_MAX = 1000 };
+
+/** How often a class is drawn. */
+typedef enum cgm_gmm_class_share {
+    CGM_GMM_SHARE_POOL,    /**< as in the points of all parties together */
+    CGM_GMM_SHARE_BALANCED /**< as often as any other */
+} cgm_gmm_class_share;
+
+typedef struct cgm_gmm_options {
+    int64_t components; /**< of each class; 0: chosen by the Bayesian information criterion */
+    int64_t max_iterations;
+    double tolerance; /**< least gain of the mean log-likelihood that another iteration is for */
+    cgm_gmm_class_share class_share;
+} cgm_gmm_options;
+
+/** The mixture of a class, or of all points where there are no labels. */
+typedef struct cgm_gmm_class {
+    int64_t label; /**< 0 without labels */
+    int64_t n_points;
+    double share; /**< of the candidates */
+    int64_t first_component;
+    int64_t n_components;
+    int64_t iterations;   /**< that raised the likelihood of the mixture chosen */
+    int64_t start_passes; /**< over the points before them, to cluster them */
+    bool converged;
+    bool is_scarce;        /**< fewer points than a covariance of full rank needs */
+    bool is_short;         /**< fewer different points than components were asked for */
+    double log_likelihood; /**< mean over the class's points, natural logarithm, of the density over
+                              those features that are not constant, in their unit */
+    double criterion;      /**< −2 log-likelihood of all points + parameters · log n_points */
+} cgm_gmm_class;
+
+/** A trained mixture; the state of its cgm_model. The same bits on every rank. */
+typedef struct cgm_gmm {
+    int64_t n_features;
+    bool has_labels;
+    int64_t n_classes;
+    cgm_gmm_class *classes; /**< [n_classes] by ascending label */
+    int64_t n_components;   /**< of all classes, one after the other */
+    double *weights;        /**< [n_components] sum to 1 over a class */
+    double *means;          /**< [n_components][n_features] */
+    double *covariances; /**< [n_components][n_features][n_features]; rows and columns of constant
+                            features are 0 */
+    double *factors;     /**< [n_components][n_features][n_features]: L of covariance = L·Lᵀ,
+                            transposed: row f is the f-th column of L */
+    double *until;       /**< [n_components] share of the candidates of it and all before */
+} cgm_gmm;
+
+/**
+ * Fit the mixtures.  Collective.
+ *
+ * Of each class: points scaled by their mean and standard deviation; four times centres by
+ * k-means++ (greedy, four trials), a round of k-means, and ten iterations of expectation
+ * maximisation; the likeliest of them goes on. Where a covariance would be below
+ * CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of all points in each feature,
+ * it is the likeliest that is not. With components = 0 sizes 1, 2, 3, 4, 6, 8, 12, 16 are fitted,
+ * as far as there are n_features + 1 points a component, and the criterion chooses.
+ * @param[in]  shard  points in the features to be modelled
+ * @param[in]  pause  looked at after every pass; nothing is handed over to be kept. May be NULL
+ * @param[out] model  state is a cgm_gmm; the pair is model->destroy, after errors too unless it is
+ *                    NULL
+ * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (more than CGM_GMM_CLASSES_MAX
+ *         labels), CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY.  A pass costs
+ *         O(points · components · n_features²) over all ranks.
+ */
+cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_options *options,
+                         uint64_t seed, const cgm_pause *pause, cgm_model *model);
+
+/**
+ * The labels that occur on any rank, in ascending order; without labels one, 0.  Collective.
+ * @param[out] labels  [*n_labels] allocated, the caller frees it
+ * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (more than CGM_GMM_CLASSES_MAX),
+ *         CGM_ERR_MEMORY
+ */
+cgm_status cgm_gmm_labels(cgm_comm *comm, const cgm_shard *shard, int64_t **labels,
+                          int64_t *n_labels);
+
+/** Local. The sizes that are tried: their number; all of them into sizes, unless that is NULL.
+ * @param[in] components  0, or the only size
+ * @param[in] n_points    of the class */
+enum { CGM_GMM_SIZES_MAX = 8 };
+int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
+                  int64_t sizes[CGM_GMM_SIZES_MAX]);
+
+#endif

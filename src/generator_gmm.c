@@ -1,0 +1,591 @@
+#include "cgm/generator_gmm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgm/accumulator.h"
+#include "cgm/log.h"
+#include "cgm/rng.h"
+#include "generator_gmm_fit.h"
+#include "generator_gmm_points.h"
+#include "generator_gmm_start.h"
+#include "writer.h"
+
+/* Room for what a progress line says of a class. */
+enum { LABEL_ROOM = 96 };
+
+/* ---- classes ---- */
+
+/* Adds a label to an ascending list without repetition, of which there is room for one more than
+ * CGM_GMM_CLASSES_MAX. */
+static void insert_label(int64_t label, int64_t *labels, int64_t *count)
+{
+    int64_t low = 0;
+    int64_t high = *count;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (labels[middle] < label) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if ((low < *count && labels[low] == label) || *count > CGM_GMM_CLASSES_MAX) {
+        return;
+    }
+    memmove(labels + low + 1, labels + low, (size_t)(*count - low) * sizeof *labels);
+    labels[low] = label;
+    ++*count;
+}
+
+/* The lists of all ranks become one. own, labels have room for one more than CGM_GMM_CLASSES_MAX;
+ * first [size + 1] and all [size][CGM_GMM_CLASSES_MAX + 1] are work space */
+static void merge_labels(cgm_comm *comm, const int64_t *own, int64_t n_own, int64_t *first,
+                         int64_t *all, int64_t *labels, int64_t *n_labels)
+{
+    const int64_t room = CGM_GMM_CLASSES_MAX + 1;
+    for (int r = 0; r <= comm->size; r++) {
+        first[r] = r * (room + 1);
+    }
+    all[first[comm->rank]] = n_own;
+    memcpy(all + first[comm->rank] + 1, own, (size_t)n_own * sizeof *own);
+    cgm_comm_all_gather(comm, all, first, sizeof *all);
+    *n_labels = 0;
+    for (int r = 0; r < comm->size; r++) {
+        for (int64_t k = 0; k < all[first[r]]; k++) {
+            insert_label(all[first[r] + 1 + k], labels, n_labels);
+        }
+    }
+}
+
+cgm_status cgm_gmm_labels(cgm_comm *comm, const cgm_shard *shard, int64_t **found,
+                          int64_t *n_labels)
+{
+    const int64_t room = CGM_GMM_CLASSES_MAX + 2;
+    int64_t *labels = cgm_alloc(comm, room, sizeof *labels);
+    int64_t *own = cgm_alloc(comm, room, sizeof *own);
+    int64_t *first = cgm_alloc(comm, comm->size + 1, sizeof *first);
+    int64_t *all = cgm_alloc(comm, comm->size * room, sizeof *all);
+    const bool complete = labels != NULL && own != NULL && first != NULL && all != NULL;
+    cgm_status status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
+    *n_labels = 1;
+    if (status == CGM_OK && shard->has_labels) {
+        int64_t n_own = 0;
+        for (int64_t i = 0; i < shard->n_local_points; i++) {
+            insert_label(shard->labels[i], own, &n_own);
+        }
+        merge_labels(comm, own, n_own, first, all, labels, n_labels);
+        if (*n_labels > CGM_GMM_CLASSES_MAX) {
+            status = cgm_agree(
+                comm, cgm_fail(comm, CGM_ERR_INPUT,
+                               "the parties' points have more than %d different labels, too many "
+                               "for a mixture each; number the classes, or leave the labels out",
+                               CGM_GMM_CLASSES_MAX));
+        }
+    }
+    free(own);
+    free(first);
+    free(all);
+    *found = status == CGM_OK ? labels : NULL;
+    if (status != CGM_OK) {
+        free(labels);
+    }
+    return status;
+}
+
+int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
+                  int64_t sizes[CGM_GMM_SIZES_MAX])
+{
+    static const int64_t tried[CGM_GMM_SIZES_MAX] = {1, 2, 3, 4, 6, 8, 12, 16};
+    int count = 0;
+    if (components > 0) {
+        sizes[count++] = components;
+        return count;
+    }
+    while (count < CGM_GMM_SIZES_MAX &&
+           (count == 0 || tried[count] * (n_features + 1) <= n_points)) {
+        sizes[count] = tried[count];
+        count++;
+    }
+    return count;
+}
+
+/* ---- the mixture of one class ---- */
+
+/* Centres that fits of a class start from: so many times. */
+enum { STARTS = 4 };
+typedef struct start {
+    double *centres; /* [count][n_features of the points] */
+    int64_t count;
+} start;
+
+/* What the mixtures of all classes have in common. */
+typedef struct training {
+    cgm_comm *comm;
+    const cgm_shard *shard;
+    const cgm_gmm_options *options;
+    uint64_t seed;
+    const cgm_pause *pause;
+    cgm_spread spread;
+    int64_t n_varying;
+    int64_t *varying; /* [n_varying] features */
+    cgm_progress progress;
+    char label[LABEL_ROOM];
+    cgm_gmm *gmm;
+    int64_t room; /* components that its arrays have room for */
+} training;
+
+static void exchange(gmm_mixture mixtures[2])
+{
+    const gmm_mixture first = mixtures[0];
+    mixtures[0] = mixtures[1];
+    mixtures[1] = first;
+}
+
+static double criterion_of(const gmm_points *points, const gmm_mixture *mixture)
+{
+    const double d = (double)points->n_features;
+    const double k = (double)mixture->n_components;
+    const double n = (double)points->n_points;
+    return -2.0 * n * mixture->log_likelihood +
+           (k * (1.0 + d + 0.5 * d * (d + 1.0)) - 1.0) * log(n);
+}
+
+static void tell(training *of, int64_t c, int64_t n_components, double done)
+{
+    snprintf(of->label, sizeof of->label, "generator, class %lld of %lld, %lld components",
+             (long long)c + 1, (long long)of->gmm->n_classes, (long long)n_components);
+    of->progress.label = of->label;
+    cgm_progress_report(of->comm, &of->progress, (double)c + done, (double)of->gmm->n_classes);
+}
+
+/* The mixture of a size, from the start of which a few iterations make most. mixtures [2] are room
+ * for it, which comes first, and another. */
+static cgm_status fit_size(gmm_fit *fit, const start *starts, int64_t size, gmm_mixture mixtures[2])
+{
+    const int n_starts = size > 1 ? STARTS : 1;
+    int64_t passes = 0;
+    for (int s = 0; s < n_starts; s++) {
+        cgm_status status = gmm_fit_start(fit, starts[s].centres, size, &mixtures[s > 0]);
+        if (status != CGM_OK) {
+            return status;
+        }
+        passes += mixtures[s > 0].start_passes;
+        if (s > 0 && mixtures[1].log_likelihood > mixtures[0].log_likelihood) {
+            exchange(mixtures);
+        }
+    }
+    mixtures[0].start_passes = passes;
+    return gmm_fit_finish(fit, &mixtures[0]);
+}
+
+/* Fits all sizes and keeps the best one, first of mixtures [3], which every rank then has. */
+static cgm_status choose_mixture(training *of, int64_t c, const gmm_points *points, gmm_fit *fit,
+                                 const int64_t *sizes, int n_sizes, const start *starts,
+                                 gmm_mixture mixtures[3])
+{
+    cgm_gmm_class *class = &of->gmm->classes[c];
+    int64_t before = 0;
+    class->criterion = INFINITY;
+    for (int s = 0; s < n_sizes; s++) {
+        const int64_t size = sizes[s] < starts[0].count ? sizes[s] : starts[0].count;
+        if (size == before) {
+            break; /* there are no more different points */
+        }
+        before = size;
+        tell(of, c, size, (double)s / n_sizes);
+        cgm_status status = fit_size(fit, starts, size, mixtures + 1);
+        if (status != CGM_OK) {
+            return status;
+        }
+        const double criterion = criterion_of(points, &mixtures[1]);
+        if (criterion < class->criterion) {
+            exchange(mixtures);
+            class->criterion = criterion;
+        }
+    }
+    gmm_mixture_share(of->comm, &mixtures[0]);
+    return CGM_OK;
+}
+
+static void describe_class(const training *of, const gmm_points *points, const gmm_mixture *mixture,
+                           int64_t n_centres, cgm_gmm_class *class)
+{
+    double log_scale = 0.0;
+    for (int64_t f = 0; f < points->n_features; f++) {
+        log_scale += log(points->scale[f]);
+    }
+    class->n_points = points->n_points;
+    class->iterations = mixture->iterations;
+    class->start_passes = mixture->start_passes;
+    class->converged = mixture->converged;
+    class->log_likelihood = mixture->log_likelihood - log_scale;
+    class->criterion += 2.0 * (double)points->n_points * log_scale;
+    class->is_scarce = points->n_points <= points->n_features;
+    class->is_short = of->options->components > n_centres;
+}
+
+/* Appends a class's mixture, in the features' unit. The arrays have room for it. */
+static void append_mixture(const training *of, const gmm_points *points, const gmm_mixture *mixture,
+                           cgm_gmm_class *class)
+{
+    cgm_gmm *gmm = of->gmm;
+    const int64_t d = gmm->n_features;
+    const int64_t n = points->n_features;
+    class->first_component = gmm->n_components;
+    class->n_components = mixture->n_components;
+    for (int64_t k = 0; k < mixture->n_components; k++) {
+        const int64_t c = gmm->n_components++;
+        double *mean = gmm->means + c * d;
+        gmm->weights[c] = mixture->weights[k];
+        for (int64_t f = 0; f < d; f++) {
+            mean[f] = of->spread.centre[f]; /* of a constant feature, its value */
+        }
+        for (int64_t f = 0; f < n; f++) {
+            const int64_t row = of->varying[f];
+            mean[row] = points->centre[f] + points->scale[f] * mixture->means[k * n + f];
+            for (int64_t g = 0; g < n; g++) {
+                const int64_t place = (c * d + row) * d + of->varying[g];
+                const int64_t from = (k * n + f) * n + g;
+                gmm->covariances[place] =
+                    points->scale[f] * points->scale[g] * mixture->covariances[from];
+                gmm->factors[place] = points->scale[g] * mixture->factors[from];
+            }
+        }
+    }
+}
+
+/* Room for so many more components, at least twice what there was. */
+static cgm_status grow(training *of, int64_t more)
+{
+    cgm_gmm *gmm = of->gmm;
+    const int64_t d = gmm->n_features;
+    const struct {
+        double **array;
+        int64_t size;
+    } arrays[] = {{&gmm->weights, 1},
+                  {&gmm->until, 1},
+                  {&gmm->means, d},
+                  {&gmm->covariances, d * d},
+                  {&gmm->factors, d * d}};
+    if (gmm->n_components + more <= of->room) {
+        return CGM_OK;
+    }
+    const int64_t room =
+        2 * of->room > gmm->n_components + more ? 2 * of->room : gmm->n_components + more;
+    for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; k++) {
+        double *larger = cgm_alloc(of->comm, room * arrays[k].size, sizeof *larger);
+        if (larger == NULL) {
+            return CGM_ERR_MEMORY;
+        }
+        if (*arrays[k].array != NULL) {
+            memcpy(larger, *arrays[k].array,
+                   (size_t)(gmm->n_components * arrays[k].size) * sizeof *larger);
+        }
+        free(*arrays[k].array);
+        *arrays[k].array = larger;
+    }
+    of->room = room;
+    return CGM_OK;
+}
+
+/* Room for the centres and for three mixtures of as many components as most. */
+static cgm_status make_room(cgm_comm *comm, int64_t n_features, int64_t most, start starts[STARTS],
+                            gmm_mixture mixtures[3])
+{
+    cgm_status status = CGM_OK;
+    for (int k = 0; k < STARTS && status == CGM_OK; k++) {
+        starts[k].centres = cgm_alloc(comm, most * n_features, sizeof *starts[k].centres);
+        status = starts[k].centres != NULL ? CGM_OK : CGM_ERR_MEMORY;
+    }
+    for (int k = 0; k < 3 && status == CGM_OK; k++) {
+        status = gmm_mixture_create(comm, n_features, most, &mixtures[k]);
+    }
+    return status;
+}
+
+static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, gmm_fit *fit,
+                            const int64_t *sizes, int n_sizes)
+{
+    cgm_comm *comm = of->comm;
+    const int64_t most = sizes[n_sizes - 1];
+    start starts[STARTS] = {{0}};
+    gmm_mixture mixtures[3] = {{0}};
+    cgm_status status =
+        cgm_agree(comm, make_room(comm, points->n_features, most, starts, mixtures));
+    starts[0].count = 1; /* of one component, the mean of all points, 0 */
+    for (int k = 0; k < STARTS && most > 1 && status == CGM_OK; k++) {
+        status = gmm_choose_centres(comm, of->shard, points, of->seed, k, most, starts[k].centres,
+                                    &starts[k].count);
+    }
+    if (status == CGM_OK) {
+        status = choose_mixture(of, c, points, fit, sizes, n_sizes, starts, mixtures);
+    }
+    if (status == CGM_OK) {
+        describe_class(of, points, &mixtures[0], starts[0].count, &of->gmm->classes[c]);
+        status = cgm_agree(comm, grow(of, mixtures[0].n_components));
+    }
+    if (status == CGM_OK) {
+        append_mixture(of, points, &mixtures[0], &of->gmm->classes[c]);
+    }
+    for (int k = 0; k < STARTS; k++) {
+        free(starts[k].centres);
+    }
+    for (int k = 0; k < 3; k++) {
+        gmm_mixture_destroy(&mixtures[k]);
+    }
+    return status;
+}
+
+static cgm_status train_class(training *of, int64_t c)
+{
+    cgm_comm *comm = of->comm;
+    gmm_points points;
+    gmm_fit *fit = NULL;
+    int64_t sizes[CGM_GMM_SIZES_MAX];
+    cgm_status status = gmm_points_create(comm, of->shard, &of->spread, of->varying, of->n_varying,
+                                          of->gmm->classes[c].label, &points);
+    if (status == CGM_OK) {
+        const int n_sizes =
+            cgm_gmm_sizes(of->options->components, points.n_points, of->shard->n_features, sizes);
+        status = gmm_fit_create(comm, &points, of->options, of->pause, sizes[n_sizes - 1], &fit);
+        if (status == CGM_OK) {
+            status = fit_class(of, c, &points, fit, sizes, n_sizes);
+        }
+    }
+    gmm_fit_destroy(fit);
+    gmm_points_destroy(&points);
+    return status;
+}
+
+/* ---- the model ---- */
+
+/* Shares of the classes, and up to which uniform number each component is drawn. */
+static void share_candidates(const cgm_gmm_options *options, int64_t n_points, cgm_gmm *gmm)
+{
+    double until = 0.0;
+    for (int64_t c = 0; c < gmm->n_classes; c++) {
+        cgm_gmm_class *class = &gmm->classes[c];
+        class->share = options->class_share == CGM_GMM_SHARE_BALANCED
+                           ? 1.0 / (double)gmm->n_classes
+                           : (double)class->n_points / (double)n_points;
+        double within = 0.0;
+        for (int64_t k = 0; k < class->n_components; k++) {
+            within += gmm->weights[class->first_component + k];
+            gmm->until[class->first_component + k] = until + class->share * fmin(within, 1.0);
+        }
+        until += class->share;
+        gmm->until[class->first_component + class->n_components - 1] = until;
+    }
+    gmm->until[gmm->n_components - 1] = 1.0;
+}
+
+static int64_t find_component(const cgm_gmm *gmm, double uniform)
+{
+    int64_t low = 0;
+    int64_t high = gmm->n_components - 1;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (uniform < gmm->until[middle]) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+static int64_t label_of(const cgm_gmm *gmm, int64_t component)
+{
+    int64_t low = 0;
+    int64_t high = gmm->n_classes;
+    while (high - low > 1) {
+        const int64_t middle = low + (high - low) / 2;
+        if (gmm->classes[middle].first_component <= component) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return gmm->classes[low].label;
+}
+
+/* mean + L·e, e standard normal, column by column of L. */
+static void draw_point(const cgm_gmm *gmm, const cgm_rng *rng, int64_t candidate, int64_t component,
+                       double *point)
+{
+    const int64_t d = gmm->n_features;
+    const double *columns = gmm->factors + component * d * d;
+    double normal[4];
+    memcpy(point, gmm->means + component * d, (size_t)d * sizeof *point);
+    for (int64_t f = 0; f < d; f++) {
+        if (f % 4 == 0) {
+            uint64_t words[4];
+            cgm_rng_words(rng, (uint64_t)candidate, (uint64_t)(1 + f / 4), 0, words);
+            cgm_rng_normal(words, normal);
+            cgm_rng_normal(words + 2, normal + 2);
+        }
+        const double *column = columns + f * d;
+        const double e = normal[f % 4];
+        for (int64_t g = f; g < d; g++) {
+            point[g] += column[g] * e;
+        }
+    }
+}
+
+static void draw(const void *state, uint64_t seed, int64_t first, int64_t count, double *points,
+                 int64_t *labels)
+{
+    const cgm_gmm *gmm = state;
+    const cgm_rng rng = {seed, cgm_rng_hash("candidates"), CGM_RNG_CANDIDATE};
+    for (int64_t k = 0; k < count; k++) {
+        uint64_t words[4];
+        cgm_rng_words(&rng, (uint64_t)(first + k), 0, 0, words);
+        const int64_t component = find_component(gmm, cgm_rng_uniform(words[0]));
+        draw_point(gmm, &rng, first + k, component, points + k * gmm->n_features);
+        if (labels != NULL) {
+            labels[k] = label_of(gmm, component);
+        }
+    }
+}
+
+/* One number of every class. */
+static void put_classes(cgm_writer *to, const cgm_gmm *gmm)
+{
+    enum { INTEGERS = 6, REALS = 3 };
+    static const char *const integers[INTEGERS] = {
+        "/generator/class_points", "/generator/first_component", "/generator/components",
+        "/generator/iterations",   "/generator/start_passes",    "/generator/converged"};
+    static const char *const reals[REALS] = {"/generator/class_share", "/generator/log_likelihood",
+                                             "/generator/criterion"};
+    const int64_t n = gmm->n_classes;
+    int64_t *whole = cgm_alloc(to->comm, (INTEGERS + 1) * n, sizeof *whole);
+    double *real = cgm_alloc(to->comm, REALS * n, sizeof *real);
+    if (cgm_writer_agree(to, whole != NULL && real != NULL)) {
+        for (int64_t c = 0; c < n; c++) {
+            const cgm_gmm_class *class = &gmm->classes[c];
+            const int64_t numbers[INTEGERS + 1] = {
+                class->n_points,     class->first_component, class->n_components, class->iterations,
+                class->start_passes, class->converged,       class->label};
+            const double others[REALS] = {class->share, class->log_likelihood, class->criterion};
+            for (int k = 0; k <= INTEGERS; k++) {
+                whole[k * n + c] = numbers[k];
+            }
+            for (int k = 0; k < REALS; k++) {
+                real[k * n + c] = others[k];
+            }
+        }
+        if (gmm->has_labels) {
+            cgm_writer_put_array(to, "/generator/label", CGM_H5_INT64, n, whole + INTEGERS * n);
+        }
+        for (int k = 0; k < INTEGERS; k++) {
+            cgm_writer_put_array(to, integers[k], CGM_H5_INT64, n, whole + k * n);
+        }
+        for (int k = 0; k < REALS; k++) {
+            cgm_writer_put_array(to, reals[k], CGM_H5_DOUBLE, n, real + k * n);
+        }
+    }
+    free(whole);
+    free(real);
+}
+
+static void put(const void *state, struct cgm_writer *to)
+{
+    const cgm_gmm *gmm = state;
+    const int64_t d = gmm->n_features;
+    const int64_t means[2] = {gmm->n_components, d};
+    const int64_t covariances[2] = {gmm->n_components * d, d};
+    const bool first = to->comm->rank == 0;
+    put_classes(to, gmm);
+    cgm_writer_put_array(to, "/generator/weights", CGM_H5_DOUBLE, gmm->n_components, gmm->weights);
+    cgm_writer_put_rows(to, "/generator/means", CGM_H5_DOUBLE, 2, means, 0, first ? means[0] : 0,
+                        gmm->means);
+    cgm_writer_put_rows(to, "/generator/covariances", CGM_H5_DOUBLE, 2, covariances, 0,
+                        first ? covariances[0] : 0, gmm->covariances);
+}
+
+static void destroy(void *state)
+{
+    cgm_gmm *gmm = state;
+    if (gmm == NULL) {
+        return;
+    }
+    free(gmm->classes);
+    free(gmm->weights);
+    free(gmm->means);
+    free(gmm->covariances);
+    free(gmm->factors);
+    free(gmm->until);
+    free(gmm);
+}
+
+/* ---- training ---- */
+
+/* The classes, without their mixtures. */
+static cgm_status list_classes(training *of)
+{
+    cgm_gmm *gmm = of->gmm;
+    int64_t *labels = NULL;
+    cgm_status status = cgm_gmm_labels(of->comm, of->shard, &labels, &gmm->n_classes);
+    if (status == CGM_OK) {
+        gmm->classes = cgm_alloc(of->comm, gmm->n_classes, sizeof *gmm->classes);
+        status = cgm_agree(of->comm, gmm->classes == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    }
+    for (int64_t c = 0; c < gmm->n_classes && status == CGM_OK; c++) {
+        gmm->classes[c].label = labels[c];
+    }
+    free(labels);
+    return status;
+}
+
+static cgm_status train(training *of)
+{
+    cgm_comm *comm = of->comm;
+    cgm_status status = cgm_spread_measure(comm, of->shard, NULL, &of->spread);
+    of->varying = cgm_alloc(comm, of->shard->n_features, sizeof *of->varying);
+    status = cgm_agree(comm, of->varying == NULL ? CGM_ERR_MEMORY : status);
+    if (status == CGM_OK) {
+        of->n_varying = gmm_varying_features(&of->spread, of->shard->n_features, of->varying);
+        status = list_classes(of);
+    }
+    for (int64_t c = 0; c < of->gmm->n_classes && status == CGM_OK; c++) {
+        status = train_class(of, c);
+    }
+    if (status == CGM_OK) {
+        share_candidates(of->options, of->shard->n_points, of->gmm);
+    }
+    cgm_spread_destroy(&of->spread);
+    free(of->varying);
+    return status;
+}
+
+cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_options *options,
+                         uint64_t seed, const cgm_pause *pause, cgm_model *model)
+{
+    *model = (cgm_model){0};
+    cgm_gmm *gmm = cgm_alloc(comm, 1, sizeof *gmm);
+    cgm_status status = cgm_agree(comm, gmm == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    if (status != CGM_OK) {
+        free(gmm);
+        return status;
+    }
+    *gmm = (cgm_gmm){.n_features = shard->n_features, .has_labels = shard->has_labels};
+    *model = (cgm_model){.has_labels = shard->has_labels,
+                         .state = gmm,
+                         .draw = draw,
+                         .put = put,
+                         .destroy = destroy};
+    training of = {.comm = comm,
+                   .shard = shard,
+                   .options = options,
+                   .seed = seed,
+                   .pause = pause,
+                   .progress = cgm_progress_start(comm, "generator"),
+                   .gmm = gmm};
+    status = train(&of);
+    const int64_t d = gmm->n_features;
+    model->put_words = 16 * gmm->n_classes + gmm->n_components * (1 + d + d * d) + (1 << 13);
+    return status;
+}

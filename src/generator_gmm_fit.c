@@ -1,0 +1,585 @@
+#include "generator_gmm_fit.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgm/accumulator.h"
+#include "cgm/dense.h"
+#include "cgm/kernel.h"
+#include "cgm/tolerance.h"
+
+/* Points whose products are formed together, at the most; doubles that these should not exceed, so
+ * that they stay in a cache; points at the least. */
+enum { CHUNK_MOST = CGM_BLOCK_POINTS, CHUNK_DOUBLES = 1 << 18, CHUNK_LEAST = 8 };
+/* Doubles that the products of all points of a rank may take. */
+enum { KEPT_DOUBLES = 1 << 23 };
+/* Factors of sums of exponentials between two logarithms: each at most CGM_GMM_COMPONENTS_MAX. */
+enum { LOG_GROUP = 64 };
+/* Iterations that tell which of several starts is the best. */
+enum { START_ITERATIONS = 10 };
+/* Points that a component holds, in parts; below it keeps mean and covariance, which so few do not
+ * determine. */
+#define LEAST_MASS 1e-6
+/* Least weight whose logarithm is taken. */
+#define LEAST_WEIGHT 1e-300
+
+/* What one thread works with. */
+typedef struct work {
+    double *products; /* [n_products][chunk] */
+    double *scores;   /* [most][chunk] */
+    double *parts;    /* [most][chunk] */
+    double *largest;  /* [chunk] */
+    double *totals;   /* [chunk] */
+    double *block;    /* [most][n_products] sums of a chunk */
+    cgm_accumulator *sums;
+} work;
+
+struct gmm_fit {
+    cgm_comm *comm;
+    const gmm_points *points;
+    const cgm_gmm_options *options;
+    const cgm_pause *pause;
+    int64_t most;
+    int64_t n_products;
+    int64_t chunk;
+    double *products;      /* of all points, chunk by chunk; NULL: there is no room for them */
+    double *coefficients;  /* [n_components][terms of the pass] of the logarithms */
+    cgm_accumulator *sums; /* as a pass leaves them */
+    double *values;        /* [most][n_products] */
+    double *square;        /* [n_features][n_features] */
+    double *eigen;         /* [CGM_DENSE_EIGEN_WORK + 1][n_features] */
+    work *threads;         /* [comm->threads] */
+};
+
+/* What a pass is to do. */
+typedef struct pass {
+    int64_t n_components;
+    int64_t terms; /* products that logarithms are made of */
+    int64_t kept;  /* products that are summed up, n_components each */
+    bool hard;     /* a point belongs to one component */
+} pass;
+
+/* ---- expectation ---- */
+
+/* The first n_terms products of n points of a block from place on. */
+static void form_products(const gmm_points *points, const gmm_block *block, int64_t place,
+                          int64_t n, int64_t n_terms, double *products)
+{
+    const double *x = gmm_block_coordinates(points, block) + place;
+    const int64_t d = points->n_features;
+    for (int64_t i = 0; i < n; i++) {
+        products[i] = 1.0;
+    }
+    for (int64_t f = 0; f < d; f++) {
+        memcpy(products + (1 + f) * n, x + f * block->n_points, (size_t)n * sizeof *products);
+    }
+    if (n_terms == 1 + d) {
+        return;
+    }
+    double *next = products + (1 + d) * n;
+    for (int64_t f = 0; f < d; f++) {
+        const double *a = products + (1 + f) * n;
+        for (int64_t g = f; g < d; g++, next += n) {
+            const double *b = products + (1 + g) * n;
+            for (int64_t i = 0; i < n; i++) {
+                next[i] = a[i] * b[i];
+            }
+        }
+    }
+}
+
+static void find_largest(const double *scores, int64_t k, int64_t n, double *largest)
+{
+    memcpy(largest, scores, (size_t)n * sizeof *largest);
+    for (int64_t c = 1; c < k; c++) {
+        const double *score = scores + c * n;
+        for (int64_t i = 0; i < n; i++) {
+            largest[i] = score[i] > largest[i] ? score[i] : largest[i];
+        }
+    }
+}
+
+/* Each point's parts in the components, which sum to 1, from their logarithms. Returns the sum of
+ * the logarithms of the density. */
+static double share_softly(work *at, int64_t k, int64_t n)
+{
+    for (int64_t c = 0; c < k; c++) {
+        double *score = at->scores + c * n;
+        for (int64_t i = 0; i < n; i++) {
+            score[i] = at->largest[i] - score[i];
+        }
+    }
+    cgm_kernel_exponential(at->scores, at->parts, k * n);
+    memcpy(at->totals, at->parts, (size_t)n * sizeof *at->totals);
+    for (int64_t c = 1; c < k; c++) {
+        for (int64_t i = 0; i < n; i++) {
+            at->totals[i] += at->parts[c * n + i];
+        }
+    }
+    double sum = 0.0;
+    for (int64_t first = 0; first < n; first += LOG_GROUP) {
+        double product = 1.0;
+        for (int64_t i = first; i < n && i < first + LOG_GROUP; i++) {
+            product *= at->totals[i];
+            sum += at->largest[i];
+        }
+        sum += log(product);
+    }
+    for (int64_t c = 0; c < k; c++) {
+        for (int64_t i = 0; i < n; i++) {
+            at->parts[c * n + i] /= at->totals[i];
+        }
+    }
+    return sum;
+}
+
+/* Each point to the first component of the largest score. Returns the sum of these. */
+static double share_hard(work *at, int64_t k, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t c = 0;
+        while (at->scores[c * n + i] != at->largest[i]) {
+            c++;
+        }
+        for (int64_t other = 0; other < k; other++) {
+            at->parts[other * n + i] = other == c ? 1.0 : 0.0;
+        }
+        sum += at->largest[i];
+    }
+    return sum;
+}
+
+static void add_block(const gmm_fit *fit, const pass *of, const gmm_block *block, work *at)
+{
+    const int64_t k = of->n_components;
+    const int64_t formed = of->terms > of->kept ? of->terms : of->kept;
+    for (int64_t place = 0; place < block->n_points; place += fit->chunk) {
+        const int64_t left = block->n_points - place;
+        const int64_t n = left < fit->chunk ? left : fit->chunk;
+        const double *products = at->products;
+        if (fit->products != NULL) {
+            products = fit->products + (block->first + place) * fit->n_products;
+        } else {
+            form_products(fit->points, block, place, n, formed, at->products);
+        }
+        cgm_dense_multiply(k, n, of->terms, fit->coefficients, products, at->scores);
+        find_largest(at->scores, k, n, at->largest);
+        const double sum = of->hard ? share_hard(at, k, n) : share_softly(at, k, n);
+        cgm_dense_multiply_transposed(k, of->kept, n, at->parts, products, at->block);
+        cgm_accumulator_add_each(at->sums, at->block, k * of->kept);
+        cgm_accumulator_add(&at->sums[k * of->kept], sum);
+    }
+}
+
+/* One pass over all points: sums of the products that are kept in fit->values, on every rank.
+ * objective: the mean of what add_block sums beside them. */
+static cgm_status run_pass(gmm_fit *fit, const pass *of, double *objective)
+{
+    cgm_comm *comm = fit->comm;
+    const int64_t n_values = of->n_components * of->kept;
+    const int64_t n_sums = n_values + 2; /* the objective, and ranks where a pause is due */
+    const cgm_pause *pause = fit->pause;
+    for (int t = 0; t < comm->threads; t++) {
+        memset(fit->threads[t].sums, 0, (size_t)n_sums * sizeof(cgm_accumulator));
+    }
+#pragma omp parallel for schedule(dynamic) num_threads(comm->threads)
+    for (int64_t b = 0; b < fit->points->n_blocks; b++) {
+        add_block(fit, of, &fit->points->blocks[b], &fit->threads[omp_get_thread_num()]);
+    }
+    memset(fit->sums, 0, (size_t)n_sums * sizeof *fit->sums);
+    for (int t = 0; t < comm->threads; t++) {
+        for (int64_t s = 0; s < n_sums; s++) {
+            cgm_accumulator_merge(&fit->sums[s], &fit->threads[t].sums[s]);
+        }
+    }
+    if (pause != NULL && pause->due(comm, pause->state)) {
+        cgm_accumulator_add(&fit->sums[n_values + 1], 1.0);
+    }
+    cgm_accumulator_reduce(comm, fit->sums, n_sums);
+    for (int64_t s = 0; s < n_values; s++) {
+        fit->values[s] = cgm_accumulator_value(&fit->sums[s]);
+    }
+    *objective = cgm_accumulator_value(&fit->sums[n_values]) / (double)fit->points->n_points;
+    return cgm_accumulator_value(&fit->sums[n_values + 1]) > 0.0
+               ? pause->keep(comm, pause->state, NULL)
+               : CGM_OK;
+}
+
+/* ---- k-means ---- */
+
+/* Of −|x − centre|²/2 + |x|²/2. */
+static void score_centres(gmm_fit *fit, const double *centres, int64_t k)
+{
+    const int64_t d = fit->points->n_features;
+    for (int64_t c = 0; c < k; c++) {
+        const double *centre = centres + c * d;
+        double *coefficient = fit->coefficients + c * (1 + d);
+        coefficient[0] = 0.0;
+        for (int64_t f = 0; f < d; f++) {
+            coefficient[0] -= 0.5 * centre[f] * centre[f];
+            coefficient[1 + f] = centre[f];
+        }
+    }
+}
+
+/* Moves centres to the means of the points that are nearest to them, and sums all products over
+ * the clusters of points that then are. More rounds do not lead to better mixtures. */
+static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres, int64_t *passes)
+{
+    const int64_t d = fit->points->n_features;
+    pass step = {.n_components = k, .terms = 1 + d, .kept = 1 + d, .hard = true};
+    double unused;
+    cgm_status status = CGM_OK;
+    *passes = 0;
+    if (k > 1) {
+        score_centres(fit, centres, k);
+        status = run_pass(fit, &step, &unused);
+        ++*passes;
+    }
+    for (int64_t c = 0; c < k && k > 1; c++) {
+        const double *sums = fit->values + c * (1 + d);
+        for (int64_t f = 0; f < d && sums[0] > 0.0; f++) {
+            centres[c * d + f] = sums[1 + f] / sums[0];
+        }
+    }
+    if (status == CGM_OK) {
+        score_centres(fit, centres, k);
+        step.kept = fit->n_products;
+        status = run_pass(fit, &step, &unused);
+        ++*passes;
+    }
+    return status;
+}
+
+/* ---- maximisation, on rank 0 ---- */
+
+/* Raises variances to the least one, in whatever direction. a [n][n] is whole; other [n][n], eigen
+ * [CGM_DENSE_EIGEN_WORK + 1][n] are work space */
+static void widen(int64_t n, const double *least, double *a, double *other, double *eigen)
+{
+    /* Where the least variance is 1 in every direction it is the least eigenvalue. */
+    for (int64_t f = 0; f < n; f++) {
+        for (int64_t g = 0; g < n; g++) {
+            other[f * n + g] = a[f * n + g] / sqrt(least[f] * least[g]);
+        }
+    }
+    if (!cgm_dense_eigen(n, other, eigen, eigen + n)) {
+        /* Never seen: then the variances of the features, one by one. */
+        for (int64_t k = 0; k < n * n; k++) {
+            a[k] = k % (n + 1) == 0 ? fmax(a[k], least[k / n]) : 0.0;
+        }
+        return;
+    }
+    double *turned = a; /* column k: eigenvector k times the root of its value */
+    for (int64_t k = 0; k < n; k++) {
+        const double root = sqrt(fmax(eigen[k], 1.0));
+        for (int64_t f = 0; f < n; f++) {
+            turned[f * n + k] = root * other[k * n + f];
+        }
+    }
+    cgm_dense_multiply_transposed(n, n, n, turned, turned, other);
+    for (int64_t f = 0; f < n; f++) {
+        for (int64_t g = 0; g < n; g++) {
+            a[f * n + g] = other[f * n + g] * sqrt(least[f] * least[g]);
+        }
+    }
+}
+
+/* Lᵀ of a covariance in the upper triangle of factor, zeros below. Where it is too narrow in some
+ * direction, the covariance is widened first. */
+static void factorise(gmm_fit *fit, int64_t n, double *covariance, double *factor)
+{
+    const size_t bytes = (size_t)(n * n) * sizeof *covariance;
+    const double *least = fit->points->least;
+    double *other = fit->square;
+    memcpy(other, covariance, bytes);
+    for (int64_t f = 0; f < n; f++) {
+        other[f * n + f] -= least[f];
+    }
+    if (!cgm_dense_cholesky(n, other)) {
+        widen(n, least, covariance, other, fit->eigen);
+    }
+    memcpy(factor, covariance, bytes);
+    for (double more = 1.0; !cgm_dense_cholesky(n, factor); more *= 10.0) {
+        for (int64_t f = 0; f < n; f++) {
+            covariance[f * n + f] += more * least[f]; /* rounding alone can ask for it */
+        }
+        memcpy(factor, covariance, bytes);
+    }
+    for (int64_t f = 0; f < n; f++) {
+        memset(factor + f * n, 0, (size_t)f * sizeof *factor);
+    }
+}
+
+/* Mean and covariance of component c from its sums. */
+static void take_moments(const gmm_fit *fit, int64_t c, gmm_mixture *mixture)
+{
+    const int64_t d = mixture->n_features;
+    const double *sums = fit->values + c * fit->n_products;
+    const double *second = sums + 1 + d;
+    double *mean = mixture->means + c * d;
+    double *covariance = mixture->covariances + c * d * d;
+    for (int64_t f = 0; f < d; f++) {
+        mean[f] = sums[1 + f] / sums[0];
+    }
+    for (int64_t f = 0; f < d; f++) {
+        for (int64_t g = f; g < d; g++) {
+            const double value = *second++ / sums[0] - mean[f] * mean[g];
+            covariance[f * d + g] = value;
+            covariance[g * d + f] = value;
+        }
+    }
+}
+
+/* Coefficients of ln(weight · density) of component c. */
+static void score_gaussian(gmm_fit *fit, int64_t c, const gmm_mixture *mixture)
+{
+    const double log_two_pi = 1.837877066409345483561;
+    const int64_t d = mixture->n_features;
+    const double *mean = mixture->means + c * d;
+    const double *factor = mixture->factors + c * d * d;
+    double *coefficient = fit->coefficients + c * fit->n_products;
+    double *linear = coefficient + 1;
+    double *quadratic = linear + d;
+    double *inverse = fit->square;
+    double constant = log(fmax(mixture->weights[c], LEAST_WEIGHT)) - 0.5 * (double)d * log_two_pi;
+    memset(linear, 0, (size_t)d * sizeof *linear);
+    if (d > 0) {
+        memcpy(inverse, factor, (size_t)(d * d) * sizeof *factor);
+        cgm_dense_invert(d, inverse);
+    }
+    for (int64_t f = 0; f < d; f++) {
+        constant -= log(factor[f * d + f]);
+        for (int64_t g = f; g < d; g++) {
+            const double value = inverse[f * d + g];
+            *quadratic++ = f == g ? -0.5 * value : -value;
+            linear[f] += value * mean[g];
+            linear[g] += f == g ? 0.0 : value * mean[f];
+        }
+    }
+    for (int64_t f = 0; f < d; f++) {
+        constant -= 0.5 * linear[f] * mean[f];
+    }
+    coefficient[0] = constant;
+}
+
+/* The mixture that the sums ask for, on rank 0. */
+static void maximise(gmm_fit *fit, gmm_mixture *mixture)
+{
+    const int64_t d = mixture->n_features;
+    for (int64_t c = 0; c < mixture->n_components && fit->comm->rank == 0; c++) {
+        const double mass = fit->values[c * fit->n_products];
+        mixture->weights[c] = mass / (double)fit->points->n_points;
+        if (mass >= LEAST_MASS && d > 0) {
+            take_moments(fit, c, mixture);
+            factorise(fit, d, mixture->covariances + c * d * d, mixture->factors + c * d * d);
+        }
+    }
+}
+
+/* The coefficients of a mixture, which rank 0 works out for all: no rank then depends on how its
+ * own machine rounds. Collective. */
+static void score_mixture(gmm_fit *fit, const gmm_mixture *mixture)
+{
+    const int64_t k = mixture->n_components;
+    for (int64_t c = 0; c < k && fit->comm->rank == 0; c++) {
+        score_gaussian(fit, c, mixture);
+    }
+    cgm_comm_broadcast(fit->comm, fit->coefficients,
+                       (size_t)(k * fit->n_products) * sizeof *fit->coefficients, 0);
+}
+
+/* ---- a fit ---- */
+
+/* A component that k-means left without points is as wide as all of them. */
+static void begin(const double *centres, gmm_mixture *mixture)
+{
+    const int64_t d = mixture->n_features;
+    const int64_t k = mixture->n_components;
+    memcpy(mixture->means, centres, (size_t)(k * d) * sizeof *centres);
+    memset(mixture->covariances, 0, (size_t)(k * d * d) * sizeof *mixture->covariances);
+    memset(mixture->factors, 0, (size_t)(k * d * d) * sizeof *mixture->factors);
+    for (int64_t f = 0; f < k * d; f++) {
+        mixture->covariances[f * d + f % d] = 1.0;
+        mixture->factors[f * d + f % d] = 1.0;
+    }
+}
+
+/* Iterations until the likelihood gains too little, or so many are done. The likelihood is always
+ * that of the mixture as it is. */
+static cgm_status iterate(gmm_fit *fit, int64_t iterations, gmm_mixture *mixture)
+{
+    const pass step = {
+        .n_components = mixture->n_components, .terms = fit->n_products, .kept = fit->n_products};
+    const int64_t most = fit->options->max_iterations;
+    const int64_t end = iterations < most ? iterations : most;
+    double before = -INFINITY;
+    for (;;) {
+        score_mixture(fit, mixture);
+        cgm_status status = run_pass(fit, &step, &mixture->log_likelihood);
+        if (status != CGM_OK) {
+            return status;
+        }
+        /* Moments alone make the best of one. */
+        mixture->converged = mixture->n_components == 1 ||
+                             mixture->log_likelihood - before < fit->options->tolerance;
+        if (mixture->converged || mixture->iterations >= end) {
+            return CGM_OK;
+        }
+        before = mixture->log_likelihood;
+        mixture->iterations++;
+        maximise(fit, mixture);
+    }
+}
+
+cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
+                         gmm_mixture *mixture)
+{
+    mixture->n_components = n_components;
+    mixture->iterations = 0;
+    begin(centres, mixture);
+    cgm_status status = cluster(fit, n_components, mixture->means, &mixture->start_passes);
+    if (status == CGM_OK) {
+        maximise(fit, mixture);
+        status = iterate(fit, START_ITERATIONS, mixture);
+    }
+    return status;
+}
+
+cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture)
+{
+    return mixture->converged ? CGM_OK : iterate(fit, fit->options->max_iterations, mixture);
+}
+
+void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture)
+{
+    const int64_t k = mixture->n_components;
+    const int64_t d = mixture->n_features;
+    cgm_comm_broadcast(comm, mixture->weights, (size_t)k * sizeof(double), 0);
+    cgm_comm_broadcast(comm, mixture->means, (size_t)(k * d) * sizeof(double), 0);
+    cgm_comm_broadcast(comm, mixture->covariances, (size_t)(k * d * d) * sizeof(double), 0);
+    cgm_comm_broadcast(comm, mixture->factors, (size_t)(k * d * d) * sizeof(double), 0);
+}
+
+/* ---- memory ---- */
+
+cgm_status gmm_mixture_create(cgm_comm *comm, int64_t n_features, int64_t most,
+                              gmm_mixture *mixture)
+{
+    const int64_t d = n_features;
+    *mixture = (gmm_mixture){.n_features = d};
+    mixture->weights = cgm_alloc(comm, most * (1 + d + 2 * d * d), sizeof(double));
+    if (mixture->weights == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    mixture->means = mixture->weights + most;
+    mixture->covariances = mixture->means + most * d;
+    mixture->factors = mixture->covariances + most * d * d;
+    return CGM_OK;
+}
+
+void gmm_mixture_destroy(gmm_mixture *mixture)
+{
+    free(mixture->weights);
+    *mixture = (gmm_mixture){0};
+}
+
+static bool create_work(gmm_fit *fit, work *at)
+{
+    const int64_t chunk = fit->chunk;
+    const int64_t doubles = (fit->n_products + 2 * fit->most + 2) * chunk;
+    at->products = cgm_alloc_aligned(fit->comm, doubles + fit->most * fit->n_products);
+    at->sums = cgm_alloc(fit->comm, fit->most * fit->n_products + 2, sizeof *at->sums);
+    if (at->products == NULL || at->sums == NULL) {
+        return false;
+    }
+    at->scores = at->products + fit->n_products * chunk;
+    at->parts = at->scores + fit->most * chunk;
+    at->largest = at->parts + fit->most * chunk;
+    at->totals = at->largest + chunk;
+    at->block = at->totals + chunk;
+    return true;
+}
+
+static cgm_status allocate(gmm_fit *fit)
+{
+    cgm_comm *comm = fit->comm;
+    const int64_t d = fit->points->n_features;
+    const int64_t n_values = fit->most * fit->n_products;
+    fit->coefficients = cgm_alloc(comm, n_values, sizeof *fit->coefficients);
+    fit->values = cgm_alloc(comm, n_values, sizeof *fit->values);
+    fit->sums = cgm_alloc(comm, n_values + 2, sizeof *fit->sums);
+    fit->square = cgm_alloc(comm, d * d, sizeof *fit->square);
+    fit->eigen = cgm_alloc(comm, (CGM_DENSE_EIGEN_WORK + 1) * d, sizeof *fit->eigen);
+    fit->threads = cgm_alloc(comm, comm->threads, sizeof *fit->threads);
+    bool complete = fit->coefficients != NULL && fit->values != NULL && fit->sums != NULL &&
+                    fit->square != NULL && fit->eigen != NULL && fit->threads != NULL;
+    for (int t = 0; t < comm->threads && complete; t++) {
+        complete = create_work(fit, &fit->threads[t]);
+    }
+    return complete ? CGM_OK : CGM_ERR_MEMORY;
+}
+
+/* Forms the products of all points once, where there is room: a pass over few components takes
+ * hardly longer than to form them. */
+static cgm_status keep_products(gmm_fit *fit)
+{
+    const gmm_points *points = fit->points;
+    if (points->n_local > KEPT_DOUBLES / fit->n_products) {
+        return CGM_OK;
+    }
+    fit->products = cgm_alloc_aligned(fit->comm, points->n_local * fit->n_products);
+    if (fit->products == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    for (int64_t b = 0; b < points->n_blocks; b++) {
+        const gmm_block *block = &points->blocks[b];
+        for (int64_t place = 0; place < block->n_points; place += fit->chunk) {
+            const int64_t left = block->n_points - place;
+            form_products(points, block, place, left < fit->chunk ? left : fit->chunk,
+                          fit->n_products,
+                          fit->products + (block->first + place) * fit->n_products);
+        }
+    }
+    return CGM_OK;
+}
+
+cgm_status gmm_fit_create(cgm_comm *comm, const gmm_points *points, const cgm_gmm_options *options,
+                          const cgm_pause *pause, int64_t most, gmm_fit **created)
+{
+    gmm_fit *fit = cgm_alloc(comm, 1, sizeof *fit);
+    cgm_status status = CGM_ERR_MEMORY;
+    if (fit != NULL) {
+        *fit = (gmm_fit){
+            .comm = comm, .points = points, .options = options, .pause = pause, .most = most};
+        fit->n_products = gmm_n_products(points->n_features);
+        const int64_t room = CHUNK_DOUBLES / fit->n_products;
+        fit->chunk = room > CHUNK_MOST ? CHUNK_MOST : room < CHUNK_LEAST ? CHUNK_LEAST : room;
+        status = allocate(fit);
+        status = status == CGM_OK ? keep_products(fit) : status;
+    }
+    *created = fit;
+    return cgm_agree(comm, status);
+}
+
+void gmm_fit_destroy(gmm_fit *fit)
+{
+    if (fit == NULL) {
+        return;
+    }
+    for (int t = 0; fit->threads != NULL && t < fit->comm->threads; t++) {
+        free(fit->threads[t].products);
+        free(fit->threads[t].sums);
+    }
+    free(fit->products);
+    free(fit->coefficients);
+    free(fit->values);
+    free(fit->sums);
+    free(fit->square);
+    free(fit->eigen);
+    free(fit->threads);
+    free(fit);
+}
