@@ -91,6 +91,9 @@
 #define CGM_TEST_MEDIAN 1e-12
 /** Cost model against what a run counts, a stage and rank: relative. */
 #define CGM_TEST_COST 0.02
+/** Eigenvalues and eigenvectors against closed forms and, by ScaLAPACK, against LAPACK: absolute,
+ * where the largest eigenvalue is of the order of 1. */
+#define CGM_TEST_EIGEN 1e-10
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4
