@@ -209,6 +209,7 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
             [CGM_COST_SHAPLEY] = shapley_bytes(of, r),
             [CGM_COST_REWARD] = r == 0 ? n * PROGRAM_BYTES : 0.0,
             [CGM_COST_SAMPLING] = sampling_bytes(of, r),
+            [CGM_COST_METRICS] = cgm_cost_metrics_bytes(of, r),
             [CGM_COST_OUTPUT] = output_bytes(of, r),
         };
         for (int k = 0; k < CGM_COST_STAGES; k++) {

@@ -1,6 +1,7 @@
 /**
  * @file cost_model.h
- * The model of cost.h while it counts. Internal to cost.c, cost_model.c, cost_memory.c.
+ * The model of cost.h while it counts. Internal to cost.c, cost_model.c, cost_memory.c,
+ * cost_metrics.c.
  */
 #ifndef CGM_COST_MODEL_H
 #define CGM_COST_MODEL_H
@@ -66,6 +67,10 @@ typedef void cgm_cost_hand_over(cgm_cost_model *of, int rank, int met, int met_b
  * @param[in] after_step  after each meeting of one walk, or NULL */
 void cgm_cost_ring(cgm_cost_model *of, double passes, bool skip_pool_pairs, bool counted,
                    cgm_cost_hand_over *after_step);
+
+/** Local. The measures that are selected: their work, and memory of a rank (cost_metrics.c). */
+void cgm_cost_count_metrics(cgm_cost_model *of);
+double cgm_cost_metrics_bytes(const cgm_cost_model *of, int rank);
 
 /** Local. Fills in the memory of every stage and rank. work [CGM_COST_STAGES][size] */
 void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work);

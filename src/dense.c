@@ -27,7 +27,6 @@ void pdsyevd_(const char *job, const char *triangle, const int *n, double *a, co
 int Csys2blacs_handle(MPI_Comm comm);
 void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
-void Cblacs_gridinfo(int context, int *rows, int *columns, int *row, int *column);
 void Cblacs_gridexit(int context);
 void Cblacs_exit(int go_on);
 
@@ -150,6 +149,16 @@ static void choose_shape(int size, grid *on)
     on->columns = size / on->rows;
 }
 
+/* What a rank has of n rows; rank by rank along the rows of the rectangle. */
+static void choose_part(int64_t n, int rank, grid *on)
+{
+    const int order = cgm_int(n);
+    on->row = rank / on->columns;
+    on->column = rank % on->columns;
+    on->local_rows = numroc_(&order, &block_rows, &on->row, &zero, &on->rows);
+    on->local_columns = numroc_(&order, &block_rows, &on->column, &zero, &on->columns);
+}
+
 /* Collective. */
 static void open_grid(cgm_comm *comm, int64_t n, int *handle, grid *on)
 {
@@ -162,9 +171,7 @@ static void open_grid(cgm_comm *comm, int64_t n, int *handle, grid *on)
         on->context = -1;
         return;
     }
-    Cblacs_gridinfo(on->context, &on->rows, &on->columns, &on->row, &on->column);
-    on->local_rows = numroc_(&order, &block_rows, &on->row, &zero, &on->rows);
-    on->local_columns = numroc_(&order, &block_rows, &on->column, &zero, &on->columns);
+    choose_part(n, comm->rank, on);
     const int stride = on->local_rows > 0 ? (int)on->local_rows : 1;
     int info = 0;
     descinit_(on->descriptor, &order, &order, &block_rows, &block_rows, &zero, &zero, &on->context,
@@ -285,7 +292,8 @@ static void gather_vectors(cgm_comm *comm, const problem *of, int64_t n_vectors,
                 of->vectors[j * on->local_rows + i];
         }
     }
-    cgm_comm_or(comm, (uint64_t *)vectors, n_vectors * n);
+    void *words = vectors;
+    cgm_comm_or(comm, words, n_vectors * n);
 }
 
 static cgm_status solve_together(cgm_comm *comm, const cgm_symmetric *matrix, int64_t n_vectors,
@@ -322,14 +330,31 @@ static cgm_status solve_together(cgm_comm *comm, const cgm_symmetric *matrix, in
 
 /* ---- either of them ---- */
 
+static bool is_solved_alone(int64_t n, cgm_eigensolver solver)
+{
+    return solver == CGM_EIGEN_LAPACK || (solver == CGM_EIGEN_AUTO && n <= CGM_LAPACK_MOST);
+}
+
+int64_t cgm_dense_entries(int64_t n, cgm_eigensolver solver, int size, int rank)
+{
+    if (is_solved_alone(n, solver)) {
+        return rank == 0 ? n * n : 0;
+    }
+    grid on = {0};
+    choose_shape(size, &on);
+    if (rank >= on.rows * on.columns) {
+        return 0;
+    }
+    choose_part(n, rank, &on);
+    return on.local_rows * on.local_columns;
+}
+
 cgm_status cgm_dense_leading(cgm_comm *comm, const cgm_symmetric *matrix, cgm_eigensolver solver,
                              int64_t n_vectors, double *values, double *vectors)
 {
     const int64_t n = matrix->n;
-    const bool alone =
-        solver == CGM_EIGEN_LAPACK || (solver == CGM_EIGEN_AUTO && matrix->n <= CGM_LAPACK_MOST);
     cgm_status status = CGM_OK;
-    if (!alone) {
+    if (!is_solved_alone(n, solver)) {
         status = solve_together(comm, matrix, n_vectors, values, vectors);
     } else {
         if (comm->rank == 0) {

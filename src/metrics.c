@@ -5,6 +5,7 @@
 
 #include "careful_sum.h"
 #include "cgm/pipeline.h"
+#include "cgm/significance.h"
 
 /* ---- names ---- */
 
@@ -212,7 +213,7 @@ cgm_status cgm_metrics_measure(cgm_comm *comm, const cgm_run *run, cgm_metrics *
     static const struct {
         cgm_metric metric;
         cgm_status (*measure)(cgm_comm *comm, const cgm_run *run, cgm_metrics *metrics);
-    } measures[] = {{0, NULL}};
+    } measures[] = {{CGM_METRIC_SIGNIFICANCE, cgm_significance_measure}};
     cgm_status status = allocate(comm, run, metrics);
     if (status == CGM_OK) {
         count_rewards(run, metrics);

@@ -8,8 +8,8 @@
  * of the lengthscale and the draws of every reward, is given to it: with the numbers of a run it
  * counts what that run counted. The exception are bytes of the sampling, where ranks take parties
  * as they come free: there the model has what is to be expected. It leaves out what only parties
- * that are exactly alike, or a quadrature that has to be refined, make a run send, and the few
- * texts of the output.
+ * that are exactly alike, or a quadrature that has to be refined, make a run send, what ScaLAPACK
+ * sends by itself, and the few texts of the output.
  */
 #ifndef CGM_COST_H
 #define CGM_COST_H
@@ -29,6 +29,7 @@ typedef enum cgm_cost_stage {
     CGM_COST_REWARD,
     CGM_COST_SAMPLING,
     CGM_COST_INCENTIVES,
+    CGM_COST_METRICS,
     CGM_COST_OUTPUT,
     CGM_COST_STAGES
 } cgm_cost_stage;

@@ -63,6 +63,10 @@ cgm_status cgm_dense_eigen(cgm_comm *comm, int64_t n, double *a, double *values)
 cgm_status cgm_dense_leading(cgm_comm *comm, const cgm_symmetric *matrix, cgm_eigensolver solver,
                              int64_t n_vectors, double *values, double *vectors);
 
+/** Local. Entries that a rank of size has of a matrix of n rows while cgm_dense_leading solves it;
+ * with eigenvectors by ScaLAPACK it takes memory for four times as many. */
+int64_t cgm_dense_entries(int64_t n, cgm_eigensolver solver, int size, int rank);
+
 /** Local. Versions of BLAS and ScaLAPACK as the libraries report them. */
 const char *cgm_dense_blas_version(void);
 void cgm_dense_scalapack_version(char text[32]);
