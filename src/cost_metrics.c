@@ -225,6 +225,9 @@ void cgm_cost_count_metrics(cgm_cost_model *of)
         count_journey(of, false, 0.0);
         cgm_cost_reduction(of, quantiles_bytes(n * n_sets) + quantiles_bytes(n));
     }
+    if (is_wanted(of, CGM_METRIC_SIGNIFICANCE)) {
+        cgm_cost_count_significance(of);
+    }
 }
 
 /* ---- memory ---- */
@@ -281,6 +284,9 @@ double cgm_cost_metrics_memory(const cgm_cost_model *of, int rank)
     }
     if (is_wanted(of, CGM_METRIC_WASSERSTEIN2)) {
         most = fmax(most, moments_of_batch(of));
+    }
+    if (is_wanted(of, CGM_METRIC_SIGNIFICANCE)) {
+        most = fmax(most, cgm_cost_significance_memory(of, rank));
     }
     /* Rows and the candidates that they name; columns. */
     const double rows = all_reward_points(of) / of->run->size;

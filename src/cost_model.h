@@ -69,10 +69,13 @@ void cgm_cost_ring(cgm_cost_model *of, double passes, bool skip_pool_pairs, bool
                    cgm_cost_hand_over *after_step);
 
 /** Local. The stage of the measures (metrics.h): their evaluations, and bytes that are to be
- * expected; a rank's memory in it. What a downstream model or a test of significance takes is not
- * in it. */
+ * expected; a rank's memory in it. What a downstream model takes is not in it. */
 void cgm_cost_count_metrics(cgm_cost_model *of);
 double cgm_cost_metrics_memory(const cgm_cost_model *of, int rank);
+
+/** Local. Of it, the test of significance (cost_significance.c). */
+void cgm_cost_count_significance(cgm_cost_model *of);
+double cgm_cost_significance_memory(const cgm_cost_model *of, int rank);
 
 /** Local. Fills in the memory of every stage and rank. work [CGM_COST_STAGES][size] */
 void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work);

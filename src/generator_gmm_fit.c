@@ -49,7 +49,7 @@ struct gmm_fit {
     cgm_accumulator *sums; /* as a pass leaves them */
     double *values;        /* [most][n_products] */
     double *square;        /* [n_features][n_features] */
-    double *eigen;         /* [CGM_DENSE_EIGEN_WORK + 1][n_features] */
+    double *eigen;         /* [n_features] */
     work *threads;         /* [comm->threads] */
 };
 
@@ -257,8 +257,9 @@ static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres, int64_t *pas
 /* ---- maximisation, on rank 0 ---- */
 
 /* Raises variances to the least one, in whatever direction. a [n][n] is whole; other [n][n], eigen
- * [CGM_DENSE_EIGEN_WORK + 1][n] are work space */
-static void widen(int64_t n, const double *least, double *a, double *other, double *eigen)
+ * [n] are work space */
+static void widen(cgm_comm *comm, int64_t n, const double *least, double *a, double *other,
+                  double *eigen)
 {
     /* Where the least variance is 1 in every direction it is the least eigenvalue. */
     for (int64_t f = 0; f < n; f++) {
@@ -266,7 +267,7 @@ static void widen(int64_t n, const double *least, double *a, double *other, doub
             other[f * n + g] = a[f * n + g] / sqrt(least[f] * least[g]);
         }
     }
-    if (!cgm_dense_eigen(n, other, eigen, eigen + n)) {
+    if (cgm_dense_eigen(comm, n, other, eigen) != CGM_OK) {
         /* Never seen: then the variances of the features, one by one. */
         for (int64_t k = 0; k < n * n; k++) {
             a[k] = k % (n + 1) == 0 ? fmax(a[k], least[k / n]) : 0.0;
@@ -300,7 +301,7 @@ static void factorise(gmm_fit *fit, int64_t n, double *covariance, double *facto
         other[f * n + f] -= least[f];
     }
     if (!cgm_dense_cholesky(n, other)) {
-        widen(n, least, covariance, other, fit->eigen);
+        widen(fit->comm, n, least, covariance, other, fit->eigen);
     }
     memcpy(factor, covariance, bytes);
     for (double more = 1.0; !cgm_dense_cholesky(n, factor); more *= 10.0) {
@@ -513,7 +514,7 @@ static cgm_status allocate(gmm_fit *fit)
     fit->values = cgm_alloc(comm, n_values, sizeof *fit->values);
     fit->sums = cgm_alloc(comm, n_values + 2, sizeof *fit->sums);
     fit->square = cgm_alloc(comm, d * d, sizeof *fit->square);
-    fit->eigen = cgm_alloc(comm, (CGM_DENSE_EIGEN_WORK + 1) * d, sizeof *fit->eigen);
+    fit->eigen = cgm_alloc(comm, d, sizeof *fit->eigen);
     fit->threads = cgm_alloc(comm, comm->threads, sizeof *fit->threads);
     bool complete = fit->coefficients != NULL && fit->values != NULL && fit->sums != NULL &&
                     fit->square != NULL && fit->eigen != NULL && fit->threads != NULL;

@@ -5,6 +5,7 @@
 
 #include "careful_sum.h"
 #include "cgm/pipeline.h"
+#include "cgm/significance.h"
 #include "metrics_parts.h"
 
 /* ---- names ---- */
@@ -220,6 +221,7 @@ cgm_status cgm_metrics_measure(cgm_comm *comm, const cgm_run *run, cgm_metrics *
         {CGM_METRIC_IMBALANCE, metrics_measure_imbalance},
         {CGM_METRIC_PRIVACY, metrics_measure_privacy},
         {CGM_METRIC_DOWNSTREAM, cgm_downstream_measure},
+        {CGM_METRIC_SIGNIFICANCE, cgm_significance_measure},
     };
     cgm_status status = allocate(comm, run, metrics);
     if (status == CGM_OK) {

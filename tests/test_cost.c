@@ -326,7 +326,8 @@ static void test_few_parties(void **state)
 static void test_sliced_pool(void **state)
 {
     cost_run(*state, OPTIONS("--parties=5", "--points=300", "--candidates=2601", "--features=2"),
-             "[run]\npool = ranks\n[kernel]\nlengthscale = 0.3\n");
+             "[run]\npool = ranks\n[kernel]\nlengthscale = 0.3\n"
+             "[metrics]\nselect = significance\nsignificance_points = 1100\n");
 }
 
 /* More ranks than parties, which take their points in shares; more points than the median is taken
@@ -343,7 +344,7 @@ static void test_fewest_parties(void **state)
 static void test_many_parties(void **state)
 {
     cost_run(*state, OPTIONS("--parties=150", "--points=4", "--sizes=heavy", "--candidates=700"),
-             "");
+             "[metrics]\nselect = significance\nsignificance_points = 200\n");
 }
 
 int main(int argc, char **argv)

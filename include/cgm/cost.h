@@ -9,8 +9,8 @@
  * counts what that run counted, and so it does for the measures if it knows what rewards hold. The
  * exception are bytes of the sampling, where ranks take parties as they come free, and of the
  * measures: there the model has what is to be expected. It leaves out what only parties
- * that are exactly alike, or a quadrature that has to be refined, make a run send, and the few
- * texts of the output.
+ * that are exactly alike, or a quadrature that has to be refined, make a run send, what ScaLAPACK
+ * sends by itself, and the few texts of the output.
  */
 #ifndef CGM_COST_H
 #define CGM_COST_H

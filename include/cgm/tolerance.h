@@ -59,6 +59,9 @@
 #define CGM_LEAVE_ONE_OUT_ROUNDING 1e-15
 /** |Σφ − v(N)| over Σ|φ| (MATH.md §4). */
 #define CGM_EFFICIENCY 1e-11
+/** A biased MMD² below this fraction of the means it is the difference of, and variances of a
+ * kernel below this fraction of κ, may be rounding alone. */
+#define CGM_MMD2_ROUNDING 1e-13
 /** `verify`: a recomputed value against the one in the result, relative plus absolute. */
 #define CGM_VERIFY_RELATIVE 1e-9
 #define CGM_VERIFY_ABSOLUTE 1e-12
@@ -108,6 +111,13 @@
 #define CGM_TEST_METRICS 1e-9
 /** Cost model against what a run counts, a stage and rank: relative. */
 #define CGM_TEST_COST 0.02
+/** Eigenvalues and eigenvectors against closed forms and, by ScaLAPACK, against LAPACK: absolute,
+ * where the largest eigenvalue is of the order of 1. */
+#define CGM_TEST_EIGEN 1e-10
+/** The distribution of a sum of weighted squares against closed forms: relative. */
+#define CGM_TEST_TAIL 1e-12
+/** p-values, which have six digits, against those of eigenvalues computed otherwise: relative. */
+#define CGM_TEST_P_VALUE 1e-5
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4
