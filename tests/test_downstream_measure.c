@@ -2,6 +2,7 @@
  * chosen here by plain loops. */
 // ranks: 1 2 3 5
 // timeout: 120
+// without: valgrind
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
