@@ -400,6 +400,27 @@ static void test_planted_copy(void **state)
     plain_destroy(&all);
 }
 
+/* By hand: 5.5/√(5 · 8.75). What is no number has no part in it. */
+static void test_correlation(void **state)
+{
+    cgm_comm *comm = *state;
+    const double x[] = {1.0, 2.0, 3.0, 4.0};
+    const double y[] = {1.0, 3.0, 2.0, 5.0};
+    const double missing_x[] = {1.0, NAN, 2.0, 3.0, INFINITY, 4.0};
+    const double missing_y[] = {1.0, 8.0, 3.0, 2.0, 8.0, 5.0};
+    const double constant[] = {0.1, 0.1, 0.1, 0.1}; /* whose mean rounds to another number */
+    const double one_left[] = {NAN, NAN, 1.0, NAN};
+    const double expected = 5.5 / sqrt(5.0 * 8.75);
+    assert_close(comm, cgm_metrics_correlation(x, y, 4), expected, 0.0, CGM_TEST_VALUES);
+    assert_close(comm, cgm_metrics_correlation(missing_x, missing_y, 6), expected, 0.0,
+                 CGM_TEST_VALUES);
+    assert_close(comm, cgm_metrics_correlation(x, x, 4), 1.0, 0.0, CGM_TEST_VALUES);
+    assert_all_ranks(comm, isnan(cgm_metrics_correlation(x, constant, 4)));
+    assert_all_ranks(comm, isnan(cgm_metrics_correlation(constant, y, 3)));
+    assert_all_ranks(comm, isnan(cgm_metrics_correlation(x, one_left, 4)));
+    assert_all_ranks(comm, isnan(cgm_metrics_correlation(x, y, 0)));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +428,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_spread_parties), cmocka_unit_test(test_single_party),
         cmocka_unit_test(test_one_place),      cmocka_unit_test(test_missing_labels),
         cmocka_unit_test(test_planted_copy),   cmocka_unit_test(test_diagonal_covariances),
+        cmocka_unit_test(test_correlation),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }
