@@ -437,7 +437,7 @@ static cgm_status check_run(cgm_comm *comm, forecast *of)
     return status;
 }
 
-cgm_status cgm_check(cgm_comm *comm, const cgm_config *config)
+static cgm_status forecast_run(cgm_comm *comm, const cgm_config *config)
 {
     forecast of = {.config = config};
     cgm_status status = cgm_output_check(comm, config);
@@ -453,5 +453,16 @@ cgm_status cgm_check(cgm_comm *comm, const cgm_config *config)
     free(of.first_candidate);
     free(of.draws);
     free(of.candidates);
+    return status;
+}
+
+cgm_status cgm_check(cgm_comm *comm, int n_arguments, char **arguments)
+{
+    cgm_config config;
+    cgm_status status = cgm_config_load(comm, n_arguments, arguments, &config);
+    if (status == CGM_OK) {
+        status = forecast_run(comm, &config);
+        cgm_config_destroy(&config);
+    }
     return status;
 }

@@ -43,22 +43,11 @@ static cgm_status run(cgm_comm *comm, int n_arguments, char **arguments)
     return status;
 }
 
-static cgm_status check(cgm_comm *comm, int n_arguments, char **arguments)
-{
-    cgm_config config;
-    cgm_status status = cgm_config_load(comm, n_arguments, arguments, &config);
-    if (status == CGM_OK) {
-        status = cgm_check(comm, &config);
-        cgm_config_destroy(&config);
-    }
-    return status;
-}
-
 static const command commands[] = {
     {"run", "CONFIG.ini [--section.key=VALUE ...]",
      "value the parties' data and draw their rewards", run, cgm_config_print_help},
     {"check", "CONFIG.ini [--section.key=VALUE ...]", "validate input and options, run nothing",
-     check, cgm_config_print_help},
+     cgm_check, cgm_config_print_help},
     {"simulate", "--out FILE [--name VALUE ...]", "write simulated credit ratings", cgm_simulate,
      cgm_simulate_print_help},
     {"import", "--out FILE.h5 PARTY.csv ...", "turn CSV files into input", cgm_import,
