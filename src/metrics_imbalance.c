@@ -164,8 +164,8 @@ static cgm_status count_all(cgm_comm *comm, label_counts *of, cgm_metrics *metri
 {
     const int64_t n = of->run->shard.n_parties;
     const int64_t of_party = of->n_sums * of->classes.count;
-    int64_t batch = COUNTERS / of_party;
-    batch = batch < 1 ? 1 : batch > n ? n : batch;
+    int64_t batch = of_party > 0 && of_party < COUNTERS ? COUNTERS / of_party : 1;
+    batch = batch > n ? n : batch;
     of->counts = cgm_alloc(comm, batch * of_party, sizeof *of->counts);
     cgm_status status = cgm_agree(comm, of->counts != NULL ? CGM_OK : CGM_ERR_MEMORY);
     for (; of->first < n && status == CGM_OK; of->first = of->end) {

@@ -1,5 +1,6 @@
 /* The engine's lists of smallest distances against plain sorting, with each instruction set that
  * this processor has; quantiles of numbers that are spread over the ranks. */
+// without: valgrind
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -43,12 +43,12 @@ typedef enum cgm_metric_column {
     CGM_DOWNSTREAM_OTHERS_AFTER,
     CGM_DOWNSTREAM_TEST_BEFORE,
     CGM_DOWNSTREAM_TEST_AFTER,
-    CGM_PRIVACY_COPIES,
-    CGM_PRIVACY_RATIO,
-    CGM_PRIVACY_CLOSE,
+    CGM_PRIVACY_COPIES, /**< share of points at distance 0 from another party's record */
+    CGM_PRIVACY_RATIO,  /**< of quantiles (quantiles.h); INFINITY over 0, 1 of 0 and 0 */
+    CGM_PRIVACY_CLOSE,  /**< share of points nearer than the held-out points' quantile */
     CGM_P_VALUE_BEFORE,
     CGM_P_VALUE_AFTER,
-    CGM_KL_EXCLUDED_BEFORE,
+    CGM_KL_EXCLUDED_BEFORE, /**< points with δ_k = 0, added up over k; missing where KL has m < 7 */
     CGM_KL_EXCLUDED_AFTER,
     CGM_N_REWARDS,
     CGM_METRIC_COLUMNS
