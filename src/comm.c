@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -391,12 +392,32 @@ static void synchronise(cgm_comm *comm, MPI_Comm ranks, MPI_Win window)
     MPI_Win_sync(window);
 }
 
+/* Ranks of a node share memory through a file. */
+static bool is_file_allowed(const cgm_comm *comm, size_t bytes, long long *most)
+{
+    const size_t own_records = (size_t)1 << 20; /* what the library keeps in it */
+    struct rlimit limit;
+    if (comm->node_size == 1 || getrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        return true;
+    }
+    *most = (long long)limit.rlim_cur;
+    return limit.rlim_cur == RLIM_INFINITY || bytes + own_records <= limit.rlim_cur;
+}
+
 /* Whether every rank may map a window of which its node holds so many bytes. Of Open MPI's ranks
  * one that may not gives up inside MPI_Win_allocate, and leaves the others waiting there. */
 static cgm_status check_room(cgm_comm *comm, int64_t node_bytes)
 {
     const size_t own_records = (size_t)1 << 22; /* what the library maps with it */
     const size_t bytes = (size_t)node_bytes + own_records;
+    long long most = 0;
+    if (!is_file_allowed(comm, (size_t)node_bytes, &most)) {
+        cgm_fail(comm, CGM_ERR_MEMORY,
+                 "no memory for %lld bytes that the ranks of a node share, as files may have at "
+                 "most %lld bytes; raise that limit (ulimit -f)",
+                 (long long)node_bytes, most);
+        return cgm_agree(comm, CGM_ERR_MEMORY);
+    }
     void *probe = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (probe == MAP_FAILED) {

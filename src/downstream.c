@@ -168,7 +168,7 @@ static cgm_status train_pairs(cgm_comm *comm, const cgm_labelled *set, double sc
     const int64_t d = model->n_features;
     const int64_t n = set->n_points;
     model->nodes = cgm_alloc(comm, n, (size_t)(d + 1) * sizeof *model->nodes);
-    input->problem.x = cgm_alloc(comm, n, sizeof *input->problem.x);
+    input->problem.x = cgm_alloc(comm, n, sizeof(void *));
     input->problem.y = cgm_alloc(comm, n, sizeof *input->problem.y);
     if (model->nodes == NULL || input->problem.x == NULL || input->problem.y == NULL) {
         return CGM_ERR_MEMORY;

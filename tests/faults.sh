@@ -315,7 +315,13 @@ strike_disk_fills_late()
     fill_disk
 }
 
+# Enough for what ranks share after the sampling, not for the result.
 strike_file_size_limit()
+{
+    limit_ranks --fsize=5000000
+}
+
+strike_file_size_shared()
 {
     limit_ranks --fsize=1000000
 }
@@ -456,6 +462,7 @@ done
 for ranks in 1 2 3; do
     cell file_size_limit sampling $ranks 6 'out\.h5.*File too large'
 done
+cell file_size_shared sampling 2 4 'share, as files may have at most 1000000 bytes'
 row directory_read_only 2 6 'out\.h5.*Permission denied'
 row directory_removed 2 6 'out\.h5.*cannot be created'
 for what in input party pool; do
