@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgm/accumulator.h"
 #include "cgm/log.h"
-#include "cgm/rng.h"
 #include "generator_gmm_fit.h"
+#include "generator_gmm_model.h"
 #include "generator_gmm_points.h"
 #include "generator_gmm_start.h"
-#include "writer.h"
 
 /* Room for what a progress line says of a class. */
 enum { LABEL_ROOM = 96 };
@@ -112,10 +110,31 @@ int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
     return count;
 }
 
+int64_t cgm_gmm_products(int64_t n_features)
+{
+    return 1 + n_features + n_features * (n_features + 1) / 2;
+}
+
+/* Numbers that a mixture of so many components is determined by. */
+static double parameters_of(int64_t n_components, int64_t n_features)
+{
+    return (double)(n_components * cgm_gmm_products(n_features) - 1);
+}
+
+/* Starts of a mixture for which there are so many points for each parameter; else one: of hardly
+ * more points than parameters the likeliest mixture is that which is closest to single points. */
+enum { STARTS = 4 };
+#define POINTS_A_PARAMETER 1.25
+
+int cgm_gmm_starts(int64_t n_components, int64_t n_points, int64_t n_features)
+{
+    const double least = POINTS_A_PARAMETER * parameters_of(n_components, n_features);
+    return n_components > 1 && (double)n_points >= least ? STARTS : 1;
+}
+
 /* ---- the mixture of one class ---- */
 
-/* Centres that fits of a class start from: so many times. */
-enum { STARTS = 4 };
+/* Centres that a fit starts from. */
 typedef struct start {
     double *centres; /* [count][n_features of the points] */
     int64_t count;
@@ -146,11 +165,9 @@ static void exchange(gmm_mixture mixtures[2])
 
 static double criterion_of(const gmm_points *points, const gmm_mixture *mixture)
 {
-    const double d = (double)points->n_features;
-    const double k = (double)mixture->n_components;
     const double n = (double)points->n_points;
     return -2.0 * n * mixture->log_likelihood +
-           (k * (1.0 + d + 0.5 * d * (d + 1.0)) - 1.0) * log(n);
+           parameters_of(mixture->n_components, points->n_features) * log(n);
 }
 
 static void tell(training *of, int64_t c, int64_t n_components, double done)
@@ -163,21 +180,19 @@ static void tell(training *of, int64_t c, int64_t n_components, double done)
 
 /* The mixture of a size, from the start of which a few iterations make most. mixtures [2] are room
  * for it, which comes first, and another. */
-static cgm_status fit_size(gmm_fit *fit, const start *starts, int64_t size, gmm_mixture mixtures[2])
+static cgm_status fit_size(gmm_fit *fit, const gmm_points *points, const start *starts,
+                           int64_t size, gmm_mixture mixtures[2])
 {
-    const int n_starts = size > 1 ? STARTS : 1;
-    int64_t passes = 0;
-    for (int s = 0; s < n_starts; s++) {
+    const int count = cgm_gmm_starts(size, points->n_points, points->n_features);
+    for (int s = 0; s < count; s++) {
         cgm_status status = gmm_fit_start(fit, starts[s].centres, size, &mixtures[s > 0]);
         if (status != CGM_OK) {
             return status;
         }
-        passes += mixtures[s > 0].start_passes;
         if (s > 0 && mixtures[1].log_likelihood > mixtures[0].log_likelihood) {
             exchange(mixtures);
         }
     }
-    mixtures[0].start_passes = passes;
     return gmm_fit_finish(fit, &mixtures[0]);
 }
 
@@ -196,7 +211,7 @@ static cgm_status choose_mixture(training *of, int64_t c, const gmm_points *poin
         }
         before = size;
         tell(of, c, size, (double)s / n_sizes);
-        cgm_status status = fit_size(fit, starts, size, mixtures + 1);
+        cgm_status status = fit_size(fit, points, starts, size, mixtures + 1);
         if (status != CGM_OK) {
             return status;
         }
@@ -219,7 +234,6 @@ static void describe_class(const training *of, const gmm_points *points, const g
     }
     class->n_points = points->n_points;
     class->iterations = mixture->iterations;
-    class->start_passes = mixture->start_passes;
     class->converged = mixture->converged;
     class->log_likelihood = mixture->log_likelihood - log_scale;
     class->criterion += 2.0 * (double)points->n_points * log_scale;
@@ -325,6 +339,7 @@ static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, g
     }
     if (status == CGM_OK) {
         describe_class(of, points, &mixtures[0], starts[0].count, &of->gmm->classes[c]);
+        gmm_fit_count(fit, &of->gmm->classes[c].passes, &of->gmm->classes[c].component_passes);
         status = cgm_agree(comm, grow(of, mixtures[0].n_components));
     }
     if (status == CGM_OK) {
@@ -360,167 +375,6 @@ static cgm_status train_class(training *of, int64_t c)
     return status;
 }
 
-/* ---- the model ---- */
-
-/* Shares of the classes, and up to which uniform number each component is drawn. */
-static void share_candidates(const cgm_gmm_options *options, int64_t n_points, cgm_gmm *gmm)
-{
-    double until = 0.0;
-    for (int64_t c = 0; c < gmm->n_classes; c++) {
-        cgm_gmm_class *class = &gmm->classes[c];
-        class->share = options->class_share == CGM_GMM_SHARE_BALANCED
-                           ? 1.0 / (double)gmm->n_classes
-                           : (double)class->n_points / (double)n_points;
-        double within = 0.0;
-        for (int64_t k = 0; k < class->n_components; k++) {
-            within += gmm->weights[class->first_component + k];
-            gmm->until[class->first_component + k] = until + class->share * fmin(within, 1.0);
-        }
-        until += class->share;
-        gmm->until[class->first_component + class->n_components - 1] = until;
-    }
-    gmm->until[gmm->n_components - 1] = 1.0;
-}
-
-static int64_t find_component(const cgm_gmm *gmm, double uniform)
-{
-    int64_t low = 0;
-    int64_t high = gmm->n_components - 1;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (uniform < gmm->until[middle]) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
-}
-
-static int64_t label_of(const cgm_gmm *gmm, int64_t component)
-{
-    int64_t low = 0;
-    int64_t high = gmm->n_classes;
-    while (high - low > 1) {
-        const int64_t middle = low + (high - low) / 2;
-        if (gmm->classes[middle].first_component <= component) {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    return gmm->classes[low].label;
-}
-
-/* mean + L·e, e standard normal, column by column of L. */
-static void draw_point(const cgm_gmm *gmm, const cgm_rng *rng, int64_t candidate, int64_t component,
-                       double *point)
-{
-    const int64_t d = gmm->n_features;
-    const double *columns = gmm->factors + component * d * d;
-    double normal[4];
-    memcpy(point, gmm->means + component * d, (size_t)d * sizeof *point);
-    for (int64_t f = 0; f < d; f++) {
-        if (f % 4 == 0) {
-            uint64_t words[4];
-            cgm_rng_words(rng, (uint64_t)candidate, (uint64_t)(1 + f / 4), 0, words);
-            cgm_rng_normal(words, normal);
-            cgm_rng_normal(words + 2, normal + 2);
-        }
-        const double *column = columns + f * d;
-        const double e = normal[f % 4];
-        for (int64_t g = f; g < d; g++) {
-            point[g] += column[g] * e;
-        }
-    }
-}
-
-static void draw(const void *state, uint64_t seed, int64_t first, int64_t count, double *points,
-                 int64_t *labels)
-{
-    const cgm_gmm *gmm = state;
-    const cgm_rng rng = {seed, cgm_rng_hash("candidates"), CGM_RNG_CANDIDATE};
-    for (int64_t k = 0; k < count; k++) {
-        uint64_t words[4];
-        cgm_rng_words(&rng, (uint64_t)(first + k), 0, 0, words);
-        const int64_t component = find_component(gmm, cgm_rng_uniform(words[0]));
-        draw_point(gmm, &rng, first + k, component, points + k * gmm->n_features);
-        if (labels != NULL) {
-            labels[k] = label_of(gmm, component);
-        }
-    }
-}
-
-/* One number of every class. */
-static void put_classes(cgm_writer *to, const cgm_gmm *gmm)
-{
-    enum { INTEGERS = 6, REALS = 3 };
-    static const char *const integers[INTEGERS] = {
-        "/generator/class_points", "/generator/first_component", "/generator/components",
-        "/generator/iterations",   "/generator/start_passes",    "/generator/converged"};
-    static const char *const reals[REALS] = {"/generator/class_share", "/generator/log_likelihood",
-                                             "/generator/criterion"};
-    const int64_t n = gmm->n_classes;
-    int64_t *whole = cgm_alloc(to->comm, (INTEGERS + 1) * n, sizeof *whole);
-    double *real = cgm_alloc(to->comm, REALS * n, sizeof *real);
-    if (cgm_writer_agree(to, whole != NULL && real != NULL)) {
-        for (int64_t c = 0; c < n; c++) {
-            const cgm_gmm_class *class = &gmm->classes[c];
-            const int64_t numbers[INTEGERS + 1] = {
-                class->n_points,     class->first_component, class->n_components, class->iterations,
-                class->start_passes, class->converged,       class->label};
-            const double others[REALS] = {class->share, class->log_likelihood, class->criterion};
-            for (int k = 0; k <= INTEGERS; k++) {
-                whole[k * n + c] = numbers[k];
-            }
-            for (int k = 0; k < REALS; k++) {
-                real[k * n + c] = others[k];
-            }
-        }
-        if (gmm->has_labels) {
-            cgm_writer_put_array(to, "/generator/label", CGM_H5_INT64, n, whole + INTEGERS * n);
-        }
-        for (int k = 0; k < INTEGERS; k++) {
-            cgm_writer_put_array(to, integers[k], CGM_H5_INT64, n, whole + k * n);
-        }
-        for (int k = 0; k < REALS; k++) {
-            cgm_writer_put_array(to, reals[k], CGM_H5_DOUBLE, n, real + k * n);
-        }
-    }
-    free(whole);
-    free(real);
-}
-
-static void put(const void *state, struct cgm_writer *to)
-{
-    const cgm_gmm *gmm = state;
-    const int64_t d = gmm->n_features;
-    const int64_t means[2] = {gmm->n_components, d};
-    const int64_t covariances[2] = {gmm->n_components * d, d};
-    const bool first = to->comm->rank == 0;
-    put_classes(to, gmm);
-    cgm_writer_put_array(to, "/generator/weights", CGM_H5_DOUBLE, gmm->n_components, gmm->weights);
-    cgm_writer_put_rows(to, "/generator/means", CGM_H5_DOUBLE, 2, means, 0, first ? means[0] : 0,
-                        gmm->means);
-    cgm_writer_put_rows(to, "/generator/covariances", CGM_H5_DOUBLE, 2, covariances, 0,
-                        first ? covariances[0] : 0, gmm->covariances);
-}
-
-static void destroy(void *state)
-{
-    cgm_gmm *gmm = state;
-    if (gmm == NULL) {
-        return;
-    }
-    free(gmm->classes);
-    free(gmm->weights);
-    free(gmm->means);
-    free(gmm->covariances);
-    free(gmm->factors);
-    free(gmm->until);
-    free(gmm);
-}
-
 /* ---- training ---- */
 
 /* The classes, without their mixtures. */
@@ -554,7 +408,7 @@ static cgm_status train(training *of)
         status = train_class(of, c);
     }
     if (status == CGM_OK) {
-        share_candidates(of->options, of->shard->n_points, of->gmm);
+        gmm_share_candidates(of->options, of->shard->n_points, of->gmm);
     }
     cgm_spread_destroy(&of->spread);
     free(of->varying);
@@ -572,11 +426,6 @@ cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_o
         return status;
     }
     *gmm = (cgm_gmm){.n_features = shard->n_features, .has_labels = shard->has_labels};
-    *model = (cgm_model){.has_labels = shard->has_labels,
-                         .state = gmm,
-                         .draw = draw,
-                         .put = put,
-                         .destroy = destroy};
     training of = {.comm = comm,
                    .shard = shard,
                    .options = options,
@@ -585,7 +434,6 @@ cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_o
                    .progress = cgm_progress_start(comm, "generator"),
                    .gmm = gmm};
     status = train(&of);
-    const int64_t d = gmm->n_features;
-    model->put_words = 16 * gmm->n_classes + gmm->n_components * (1 + d + d * d) + (1 << 13);
+    gmm_describe_model(gmm, model);
     return status;
 }

@@ -17,8 +17,6 @@ enum { CHUNK_MOST = CGM_BLOCK_POINTS, CHUNK_DOUBLES = 1 << 18, CHUNK_LEAST = 8 }
 enum { KEPT_DOUBLES = 1 << 23 };
 /* Factors of sums of exponentials between two logarithms: each at most CGM_GMM_COMPONENTS_MAX. */
 enum { LOG_GROUP = 64 };
-/* Iterations that tell which of several starts is the best. */
-enum { START_ITERATIONS = 10 };
 /* Points that a component holds, in parts; below it keeps mean and covariance, which so few do not
  * determine. */
 #define LEAST_MASS 1e-6
@@ -51,6 +49,8 @@ struct gmm_fit {
     double *square;        /* [n_features][n_features] */
     double *eigen;         /* [n_features] */
     work *threads;         /* [comm->threads] */
+    int64_t passes;        /* as cgm_gmm_class says */
+    int64_t component_passes;
 };
 
 /* What a pass is to do. */
@@ -227,17 +227,15 @@ static void score_centres(gmm_fit *fit, const double *centres, int64_t k)
 
 /* Moves centres to the means of the points that are nearest to them, and sums all products over
  * the clusters of points that then are. More rounds do not lead to better mixtures. */
-static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres, int64_t *passes)
+static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres)
 {
     const int64_t d = fit->points->n_features;
     pass step = {.n_components = k, .terms = 1 + d, .kept = 1 + d, .hard = true};
     double unused;
     cgm_status status = CGM_OK;
-    *passes = 0;
     if (k > 1) {
         score_centres(fit, centres, k);
         status = run_pass(fit, &step, &unused);
-        ++*passes;
     }
     for (int64_t c = 0; c < k && k > 1; c++) {
         const double *sums = fit->values + c * (1 + d);
@@ -249,7 +247,6 @@ static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres, int64_t *pas
         score_centres(fit, centres, k);
         step.kept = fit->n_products;
         status = run_pass(fit, &step, &unused);
-        ++*passes;
     }
     return status;
 }
@@ -420,6 +417,8 @@ static cgm_status iterate(gmm_fit *fit, int64_t iterations, gmm_mixture *mixture
     double before = -INFINITY;
     for (;;) {
         score_mixture(fit, mixture);
+        fit->passes++;
+        fit->component_passes += mixture->n_components;
         cgm_status status = run_pass(fit, &step, &mixture->log_likelihood);
         if (status != CGM_OK) {
             return status;
@@ -442,10 +441,10 @@ cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_componen
     mixture->n_components = n_components;
     mixture->iterations = 0;
     begin(centres, mixture);
-    cgm_status status = cluster(fit, n_components, mixture->means, &mixture->start_passes);
+    cgm_status status = cluster(fit, n_components, mixture->means);
     if (status == CGM_OK) {
         maximise(fit, mixture);
-        status = iterate(fit, START_ITERATIONS, mixture);
+        status = iterate(fit, CGM_GMM_START_ITERATIONS, mixture);
     }
     return status;
 }
@@ -453,6 +452,12 @@ cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_componen
 cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture)
 {
     return mixture->converged ? CGM_OK : iterate(fit, fit->options->max_iterations, mixture);
+}
+
+void gmm_fit_count(const gmm_fit *fit, int64_t *passes, int64_t *component_passes)
+{
+    *passes = fit->passes;
+    *component_passes = fit->component_passes;
 }
 
 void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture)
@@ -556,7 +561,7 @@ cgm_status gmm_fit_create(cgm_comm *comm, const gmm_points *points, const cgm_gm
     if (fit != NULL) {
         *fit = (gmm_fit){
             .comm = comm, .points = points, .options = options, .pause = pause, .most = most};
-        fit->n_products = gmm_n_products(points->n_features);
+        fit->n_products = cgm_gmm_products(points->n_features);
         const int64_t room = CHUNK_DOUBLES / fit->n_products;
         fit->chunk = room > CHUNK_MOST ? CHUNK_MOST : room < CHUNK_LEAST ? CHUNK_LEAST : room;
         status = allocate(fit);

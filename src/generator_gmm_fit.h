@@ -22,7 +22,6 @@ typedef struct gmm_mixture {
     double *factors;       /* the same: row f is the f-th column of L, covariance = L·Lᵀ */
     double log_likelihood; /* mean over the points */
     int64_t iterations;
-    int64_t start_passes;
     bool converged;
 } gmm_mixture;
 
@@ -57,13 +56,10 @@ cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_componen
  * @return as gmm_fit_start */
 cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture);
 
+/** Local. What cgm_gmm_class says of passes, so far. */
+void gmm_fit_count(const gmm_fit *fit, int64_t *passes, int64_t *component_passes);
+
 /** Collective. What rank 0 has becomes known to all. */
 void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture);
-
-/** Local. Products of a point's coordinates: 1, x_f, x_f·x_g. */
-static inline int64_t gmm_n_products(int64_t n_features)
-{
-    return 1 + n_features + n_features * (n_features + 1) / 2;
-}
 
 #endif

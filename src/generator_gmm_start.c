@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "cgm/accumulator.h"
+#include "cgm/generator_gmm.h"
 #include "cgm/kernel.h"
 #include "cgm/rng.h"
 
-/* Points that are drawn for each centre, one for each word of a block of random numbers. */
-enum { TRIALS = 4 };
+/* One for each word of a block of random numbers. */
+enum { TRIALS = CGM_GMM_TRIALS };
 #define ABOVE_ROUNDING 0x1.0000000000008p0
 
 typedef struct search {

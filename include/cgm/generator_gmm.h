@@ -35,8 +35,9 @@ typedef struct cgm_gmm_class {
     double share; /**< of the candidates */
     int64_t first_component;
     int64_t n_components;
-    int64_t iterations;   /**< that raised the likelihood of the mixture chosen */
-    int64_t start_passes; /**< over the points before them, to cluster them */
+    int64_t iterations; /**< that raised the likelihood of the mixture chosen */
+    int64_t passes;     /**< over the points for the likelihood of any mixture that was tried */
+    int64_t component_passes; /**< over these, the sum of their components */
     bool converged;
     bool is_scarce;        /**< fewer points than a covariance of full rank needs */
     bool is_short;         /**< fewer different points than components were asked for */
@@ -64,12 +65,13 @@ typedef struct cgm_gmm {
 /**
  * Fit the mixtures.  Collective.
  *
- * Of each class: points scaled by their mean and standard deviation; four times centres by
- * k-means++ (greedy, four trials), a round of k-means, and ten iterations of expectation
- * maximisation; the likeliest of them goes on. Where a covariance would be below
- * CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of all points in each feature,
- * it is the likeliest that is not. With components = 0 sizes 1, 2, 3, 4, 6, 8, 12, 16 are fitted,
- * as far as there are n_features + 1 points a component, and the criterion chooses.
+ * Of each class: points scaled by their mean and standard deviation; centres by k-means++ (greedy,
+ * four trials), a round of k-means, and ten iterations of expectation maximisation, all this four
+ * times (once of hardly more points than parameters); the likeliest of them goes on. Where a
+ * covariance would be below CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of
+ * all points in each feature, it is the likeliest that is not. With components = 0 sizes 1, 2, 3,
+ * 4, 6, 8, 12, 16 are fitted, as far as there are n_features + 1 points a component, and the
+ * criterion chooses.
  * @param[in]  shard  points in the features to be modelled
  * @param[in]  pause  looked at after every pass; nothing is handed over to be kept. May be NULL
  * @param[out] model  state is a cgm_gmm; the pair is model->destroy, after errors too unless it is
@@ -96,5 +98,15 @@ cgm_status cgm_gmm_labels(cgm_comm *comm, const cgm_shard *shard, int64_t **labe
 enum { CGM_GMM_SIZES_MAX = 8 };
 int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
                   int64_t sizes[CGM_GMM_SIZES_MAX]);
+
+/** Local. How many starts of a size there are. */
+int cgm_gmm_starts(int64_t n_components, int64_t n_points, int64_t n_features);
+
+/** Iterations that tell which of several starts is the best. */
+enum { CGM_GMM_START_ITERATIONS = 10 };
+/** Points that are drawn for each centre, of which the best is taken. */
+enum { CGM_GMM_TRIALS = 4 };
+/** Local. Products of a point's coordinates that a mixture's sums are of: 1, x_f, x_f·x_g. */
+int64_t cgm_gmm_products(int64_t n_features);
 
 #endif
