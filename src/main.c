@@ -12,6 +12,7 @@
 #include "cgm/import.h"
 #include "cgm/pipeline.h"
 #include "cgm/provenance.h"
+#include "cgm/report.h"
 #include "cgm/simulate.h"
 #include "cgm/stop.h"
 #include "cgm/text.h"
@@ -63,6 +64,8 @@ static const command commands[] = {
     {"import", "--out FILE.h5 PARTY.csv ...", "turn CSV files into input", cgm_import,
      cgm_import_print_help},
     {"diff", "A.h5 B.h5", "compare the results of two runs bit by bit", cgm_diff, NULL},
+    {"report", "RESULT.h5 [--html FILE] [--json]", "show a result: tables, a page, or JSON",
+     cgm_report, cgm_report_print_help},
     {"verify", "RESULT.h5 --party NAME FILE", "check a party's reward from its own data",
      cgm_verify, cgm_verify_print_help},
 };
