@@ -93,9 +93,9 @@ static cgm_status take_rows(cgm_comm *comm, const cgm_run *run, cgm_report_data 
     }
     for (int k = 0; k < CGM_N_INCENTIVES; k++) {
         const cgm_incentive_row *row = &run->incentives.rows[k];
-        data->incentives[k] = (cgm_report_incentive){cgm_incentive_name((cgm_incentive)k),
-                                                     row->holds, row->violation, row->realised,
-                                                     row->detail};
+        data->incentives[k] =
+            (cgm_report_incentive){cgm_incentive_name((cgm_incentive)k), row->holds, row->violation,
+                                   row->realised, row->detail};
     }
     for (int64_t k = 0; k < data->n_stages; k++) {
         const cgm_stage_time *stage = &run->timer.stages[k];

@@ -17,11 +17,11 @@ typedef struct cgm_report_set {
     double inv_temp;
     const char *group;      /**< of its rewards in the file; NULL from a run */
     const int64_t *offsets; /**< [n_parties + 1] rows of each party among all rewards */
-    const double *start_value, *realised;        /**< [n_parties] v of a party's data, without its
-                                                    reward and with it */
-    const int64_t *draws, *reached;              /**< [n_parties] */
-    const double *columns[CGM_METRIC_COLUMNS];   /**< [n_parties], or NULL */
-    double correlation[CGM_METRIC_COLUMNS];      /**< with α; NaN: missing */
+    const double *start_value, *realised;      /**< [n_parties] v of a party's data, without its
+                                                  reward and with it */
+    const int64_t *draws, *reached;            /**< [n_parties] */
+    const double *columns[CGM_METRIC_COLUMNS]; /**< [n_parties], or NULL */
+    double correlation[CGM_METRIC_COLUMNS];    /**< with α; NaN: missing */
 } cgm_report_set;
 
 typedef struct cgm_report_incentive {

@@ -5,6 +5,8 @@
 #ifndef CGM_REPORT_JSON_H
 #define CGM_REPORT_JSON_H
 
+#include <stdio.h>
+
 #include "report_data.h"
 
 /** Local. Everything that a report shows, of all parties and at every β. Missing numbers are null,

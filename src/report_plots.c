@@ -194,8 +194,7 @@ static bool write_block(cgm_plot *plot, int64_t n, int n_columns, const double *
             finite = finite && isfinite(columns[c][k * stride]);
         }
         for (int c = 0; c < n_columns && finite; c++) {
-            fprintf(plot->script, "%.8g%c", columns[c][k * stride],
-                    c + 1 < n_columns ? ' ' : '\n');
+            fprintf(plot->script, "%.8g%c", columns[c][k * stride], c + 1 < n_columns ? ' ' : '\n');
         }
         any = any || finite;
     }
@@ -266,9 +265,8 @@ void cgm_plot_boxes(cgm_plot *plot, cgm_plot_colour colour, int64_t n, const dou
     char with[128];
     snprintf(with, sizeof with, "boxxyerror fc rgb '%s'", light(colour));
     const double *first = (const double *)boxes;
-    if (n > 0 &&
-        write_block(plot, n, 4, (const double *const[]){first, first + 1, first + 2, first + 3},
-                    4)) {
+    if (n > 0 && write_block(plot, n, 4,
+                             (const double *const[]){first, first + 1, first + 2, first + 3}, 4)) {
         add_series(plot, "1:3:1:2:3:4", with);
     }
 }
@@ -288,8 +286,7 @@ static int run_gnuplot(int script, int drawing)
     }
     pid_t child = 0;
     int code = posix_spawn_file_actions_adddup2(&actions, script, STDIN_FILENO);
-    code = code != 0 ? code
-                     : posix_spawn_file_actions_adddup2(&actions, drawing, STDOUT_FILENO);
+    code = code != 0 ? code : posix_spawn_file_actions_adddup2(&actions, drawing, STDOUT_FILENO);
     code = code != 0 ? code
                      : posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
                                                         O_WRONLY, 0);

@@ -47,7 +47,7 @@ extern const char *const cgm_plot_dashes[CGM_PLOT_DASHES];
 
 /** Axes somewhere in a figure. */
 typedef struct cgm_plot_panel {
-    double left, right, bottom, top; /**< inner edges in pixels from the lower left corner */
+    double left, right, bottom, top;       /**< inner edges in pixels from the lower left corner */
     const char *title, *x_label, *y_label; /**< NULL: none */
     double x_low, x_high, y_low, y_high;   /**< finite */
     bool hide_x_tics, hide_y_tics;

@@ -22,9 +22,8 @@ typedef struct reader {
 
 static void damaged(reader *from, const char *path, const char *what)
 {
-    from->status =
-        cgm_fail(from->comm, CGM_ERR_INPUT, "file '%s', '%s': %s; the result is damaged",
-                 from->data->path, path, what);
+    from->status = cgm_fail(from->comm, CGM_ERR_INPUT, "file '%s', '%s': %s; the result is damaged",
+                            from->data->path, path, what);
 }
 
 /* ---- values ---- */
@@ -147,10 +146,11 @@ static void read_root(reader *from)
         const char **text;
         const char *attribute;
     } texts[] = {
-        {&data->version, "version"}, {&data->git, "git"},         {&data->command, "command"},
-        {&data->options, "config"},  {&data->hosts, "hosts"},     {&data->started, "started"},
-        {&data->finished, "finished"}, {&data->reused, "reused"}, {&data->status, "status"},
-        {&data->instruction_set, "instruction_set"},
+        {&data->version, "version"},   {&data->git, "git"},
+        {&data->command, "command"},   {&data->options, "config"},
+        {&data->hosts, "hosts"},       {&data->started, "started"},
+        {&data->finished, "finished"}, {&data->reused, "reused"},
+        {&data->status, "status"},     {&data->instruction_set, "instruction_set"},
     };
     for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
         *texts[k].text = take_text(from, "/", texts[k].attribute);
@@ -187,8 +187,8 @@ static void read_kernel(reader *from)
     cgm_report_data *data = from->data;
     int64_t always_valid = 0;
     int64_t sufficient = 0;
-    data->lengthscales = take_array(from, "/kernel/lengthscale", CGM_H5_DOUBLE, ANY_COUNT, 0,
-                                    &data->n_lengthscales);
+    data->lengthscales =
+        take_array(from, "/kernel/lengthscale", CGM_H5_DOUBLE, ANY_COUNT, 0, &data->n_lengthscales);
     if (from->status == CGM_OK && data->n_lengthscales < 1) {
         damaged(from, "/kernel/lengthscale", "it has no element");
     }
@@ -247,8 +247,8 @@ static void read_incentives(reader *from)
         from->status = data->incentives != NULL ? CGM_OK : CGM_ERR_MEMORY;
     }
     for (int64_t k = 0; k < count && from->status == CGM_OK; k++) {
-        data->incentives[k] = (cgm_report_incentive){names[k], holds[k] != 0, violation[k],
-                                                     realised[k], details[k]};
+        data->incentives[k] =
+            (cgm_report_incentive){names[k], holds[k] != 0, violation[k], realised[k], details[k]};
     }
 }
 
@@ -498,8 +498,7 @@ static void read_picture(reader *from)
     int64_t axes = 0;
     int64_t shown = 0;
     char *const *names = take_texts(from, "/picture/axes", ANY_COUNT, &axes);
-    const int64_t *party =
-        take_array(from, "/picture/party", CGM_H5_INT64, ANY_COUNT, 0, &shown);
+    const int64_t *party = take_array(from, "/picture/party", CGM_H5_INT64, ANY_COUNT, 0, &shown);
     int64_t bins = 0;
     take_number(from, "/picture", "bins", CGM_H5_INT64, &bins);
     if (from->status == CGM_OK && (axes < 1 || axes > CGM_PICTURE_AXES || shown < 1 ||
@@ -579,9 +578,9 @@ cgm_status cgm_report_read(cgm_comm *comm, const char *path, cgm_report_data *da
     *data = (cgm_report_data){.path = path};
     reader from = {.comm = comm, .data = data};
     from.status = open_result(comm, data);
-    static void (*const parts[])(reader *) = {read_root,       read_parties, read_kernel,
-                                              read_values,     read_sets,    read_incentives,
-                                              read_warnings,   read_stages,  read_picture};
+    static void (*const parts[])(reader *) = {read_root,     read_parties, read_kernel,
+                                              read_values,   read_sets,    read_incentives,
+                                              read_warnings, read_stages,  read_picture};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && from.status == CGM_OK; k++) {
         parts[k](&from);
     }

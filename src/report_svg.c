@@ -126,11 +126,21 @@ static bool write_attribute(const embedding *to, const part *attribute, const pa
 {
     static const char *const colours[] = {"fill", "stroke", "color", NULL};
     static const char *const references[] = {"id", "xlink:href", NULL};
-    static const char *const kept[] = {"d",         "points",       "transform",
-                                       "x",         "y",            "width",
-                                       "height",    "cx",           "cy",
-                                       "r",         "stroke-width", "stroke-dasharray",
-                                       "font-size", "text-anchor",  NULL};
+    static const char *const kept[] = {"d",
+                                       "points",
+                                       "transform",
+                                       "x",
+                                       "y",
+                                       "width",
+                                       "height",
+                                       "cx",
+                                       "cy",
+                                       "r",
+                                       "stroke-width",
+                                       "stroke-dasharray",
+                                       "font-size",
+                                       "text-anchor",
+                                       NULL};
     if (is_one_of(attribute, colours)) {
         write_colour(to->page, attribute, value);
         return true;
@@ -391,9 +401,9 @@ bool cgm_svg_write(FILE *page, const char *svg, const char *name, const char *ti
 void cgm_svg_write_swatch(FILE *page, const cgm_plot_style *style, bool line, bool marker)
 {
     static const char *const shapes[CGM_PLOT_MARKERS] = {
-        "M15,2 a4,4 0 1 0 0.01,0 z",           "M11.5,2.5 h7 v7 h-7 z",
-        "M15,1.2 L19.2,8.8 H10.8 z",           "M15,1 L19.6,6 L15,11 L10.4,6 z",
-        "M15,10.8 L19.2,3.2 H10.8 z",          "M15,1.5 L19.3,4.6 L17.6,9.6 H12.4 L10.7,4.6 z",
+        "M15,2 a4,4 0 1 0 0.01,0 z",  "M11.5,2.5 h7 v7 h-7 z",
+        "M15,1.2 L19.2,8.8 H10.8 z",  "M15,1 L19.6,6 L15,11 L10.4,6 z",
+        "M15,10.8 L19.2,3.2 H10.8 z", "M15,1.5 L19.3,4.6 L17.6,9.6 H12.4 L10.7,4.6 z",
     };
     const char *colour = cgm_plot_inks[style->colour].name;
     fputs("<svg class=\"swatch\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 30 12\" "

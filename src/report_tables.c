@@ -131,7 +131,7 @@ void cgm_report_table_parties(const cgm_report_data *data, cgm_table *table)
 {
     static const char *const formats[] = {"%.0f", "%.6g", "%.6g", "%.6g", "%.6f", "%.6g"};
     static const cgm_table_column columns[] = {
-        {.heading = "points", .width = 11}, {.heading = "v", .width = 12},
+        {.heading = "points", .width = 11},  {.heading = "v", .width = 12},
         {.heading = "ceiling", .width = 12}, {.heading = "phi", .width = 12},
         {.heading = "alpha", .width = 9},    {.heading = "r", .width = 12},
     };
@@ -229,8 +229,9 @@ const cgm_report_measure cgm_report_measures[] = {
      CGM_P_VALUE_AFTER},
     {"privacy_copies", "Share of synthetic points that are copies of a record", NONE,
      CGM_PRIVACY_COPIES},
-    {"privacy_ratio", "Distance of synthetic points to the nearest record, over that of held-out "
-                      "points",
+    {"privacy_ratio",
+     "Distance of synthetic points to the nearest record, over that of held-out "
+     "points",
      NONE, CGM_PRIVACY_RATIO},
     {"privacy_close", "Share of synthetic points nearer to a record than held-out points are", NONE,
      CGM_PRIVACY_CLOSE},
@@ -340,8 +341,9 @@ void cgm_report_table_correlations(const cgm_report_data *data, cgm_table *table
         }
     }
     if (several) {
-        cgm_table_add_note(table, "(s.e.: standard error of the mean over %lld values of beta; - "
-                                  "where a measure is the same for all parties)",
+        cgm_table_add_note(table,
+                           "(s.e.: standard error of the mean over %lld values of beta; - "
+                           "where a measure is the same for all parties)",
                            (long long)data->n_sets);
     }
 }
@@ -349,8 +351,8 @@ void cgm_report_table_correlations(const cgm_report_data *data, cgm_table *table
 static double along_column(const cgm_report_data *data, const void *about, int column, int64_t i)
 {
     (void)about;
-    const double *first = data->beta_n_rewards != NULL ? data->beta_n_rewards
-                                                       : data->beta_mmd2_after;
+    const double *first =
+        data->beta_n_rewards != NULL ? data->beta_n_rewards : data->beta_mmd2_after;
     return column == 1 ? first[i] : data->beta_mmd2_after[i];
 }
 
@@ -412,10 +414,14 @@ void cgm_report_table_stages(const cgm_report_data *data, cgm_table *table)
 {
     static const cgm_table_column columns[] = {
         {.heading = "stage", .width = STAGE_COLUMNS, .is_text = true},
-        {.heading = "min s", .width = 9},      {.heading = "mean s", .width = 9},
-        {.heading = "max s", .width = 9},      {.heading = "slowest", .width = 7},
-        {.heading = "share", .width = 6},      {.heading = "evaluations", .width = 12},
-        {.heading = "sent MB", .width = 9},    {.heading = "peak MB", .width = 9},
+        {.heading = "min s", .width = 9},
+        {.heading = "mean s", .width = 9},
+        {.heading = "max s", .width = 9},
+        {.heading = "slowest", .width = 7},
+        {.heading = "share", .width = 6},
+        {.heading = "evaluations", .width = 12},
+        {.heading = "sent MB", .width = 9},
+        {.heading = "peak MB", .width = 9},
     };
     const double total = total_seconds(data);
     cgm_table_begin(table, "Stages: seconds over the ranks, kernel evaluations and bytes of all of "
