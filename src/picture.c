@@ -270,7 +270,8 @@ int64_t cgm_picture_bins(const cgm_shard *shard)
 {
     const double mean = (double)shard->n_points / (double)shard->n_parties;
     const double points = fmax(mean, (double)shard->n_points / 16.0);
-    const int64_t bins = 2 * (int64_t)llround(0.25 * sqrt(points));
+    const int64_t half = (int64_t)llround(0.25 * sqrt(points));
+    const int64_t bins = shard->n_features == 1 ? 4 * half : 2 * half;
     return bins < BINS_LEAST ? BINS_LEAST : bins > BINS_MOST ? BINS_MOST : bins;
 }
 

@@ -32,6 +32,14 @@ cgm_plot_style cgm_figure_style(int64_t k, double size)
                             .size = size};
 }
 
+cgm_plot_style cgm_figure_beta_style(int64_t b, double size)
+{
+    cgm_plot_style style = cgm_figure_style(b, size);
+    style.colour = (cgm_plot_colour)((b + 3) % CGM_PLOT_SERIES);
+    style.hollow = true;
+    return style;
+}
+
 void cgm_figure_place(const cgm_plot *plot, int64_t k, int64_t columns, int width, int height,
                       cgm_plot_panel *panel)
 {
@@ -67,6 +75,16 @@ void cgm_figure_end(cgm_figures *to, cgm_plot *plot, const char *name, const cha
     to->n_missing += !drawn;
     free(text);
     free(svg);
+}
+
+void cgm_figure_name_beta(const cgm_report_set *set, char text[CGM_FIGURE_BETA])
+{
+    /* The blanks are not to be broken at. */
+    if (isinf(set->inv_temp)) {
+        snprintf(text, CGM_FIGURE_BETA, "β = ∞");
+    } else {
+        snprintf(text, CGM_FIGURE_BETA, "β = %g", set->inv_temp);
+    }
 }
 
 void cgm_figure_cut(const char *name, char text[4 * CGM_FIGURE_NAME + 1])
@@ -107,13 +125,21 @@ static void begin_legend(const cgm_figures *to, const char *what)
 }
 
 static void add_legend(const cgm_figures *to, const cgm_plot_style *style, bool line,
-                       const char *format, double number)
+                       const char *before, const char *text)
 {
-    char text[64];
-    snprintf(text, sizeof text, format, number);
     fputs("<li>", to->page);
     cgm_svg_write_swatch(to->page, style, line, true);
-    fprintf(to->page, "%s</li>\n", text);
+    fprintf(to->page, "%s%s</li>\n", before, text);
+}
+
+static void add_betas(const cgm_figures *to, bool line, const char *before)
+{
+    for (int64_t b = 0; b < cgm_report_shown_betas(to->data); b++) {
+        const cgm_plot_style style = cgm_figure_beta_style(b, 1.0);
+        char beta[CGM_FIGURE_BETA];
+        cgm_figure_name_beta(&to->data->sets[b], beta);
+        add_legend(to, &style, line, before, beta);
+    }
 }
 
 void cgm_figure_party_legend(const cgm_figures *to)
@@ -136,24 +162,18 @@ void cgm_figure_party_legend(const cgm_figures *to)
 void cgm_figure_beta_legend(const cgm_figures *to)
 {
     begin_legend(to, "Values of β");
-    for (int64_t b = 0; b < cgm_report_shown_betas(to->data); b++) {
-        const cgm_plot_style style = cgm_figure_style(b, 1.0);
-        add_legend(to, &style, false, "β = %g", to->data->sets[b].inv_temp);
-    }
+    add_betas(to, to->few, "");
     fputs("</ul>\n", to->page);
 }
 
 const cgm_plot_style cgm_figure_before = {
-    .colour = CGM_PLOT_MUTED, .marker = 0, .hollow = true, .size = 0.6};
+    .colour = CGM_PLOT_MUTED, .marker = 0, .hollow = false, .size = 0.6};
 
 void cgm_figure_measure_legend(const cgm_figures *to)
 {
     begin_legend(to, "Before and after");
-    add_legend(to, &cgm_figure_before, false, "before", 0.0);
-    for (int64_t b = 0; b < cgm_report_shown_betas(to->data); b++) {
-        const cgm_plot_style style = cgm_figure_style(b, 1.0);
-        add_legend(to, &style, false, "after, β = %g", to->data->sets[b].inv_temp);
-    }
+    add_legend(to, &cgm_figure_before, false, "before", "");
+    add_betas(to, false, "after, ");
     fputs("</ul>\n", to->page);
 }
 

@@ -18,8 +18,8 @@ enum {
     CGM_FIGURE_WIDTH = 1000,
     CGM_FIGURE_LEFT = 66,
     CGM_FIGURE_RIGHT = 16,
-    CGM_FIGURE_BOTTOM = 46,
-    CGM_FIGURE_TOP = 30
+    CGM_FIGURE_BOTTOM = 50,
+    CGM_FIGURE_TOP = 36
 };
 
 /** A page's figures while it is written. */
@@ -50,8 +50,9 @@ void cgm_figure_stages(cgm_figures *to);
 
 /* ---- what they are made of ---- */
 
-/** The style of the marked party of a number, or of the β of a number. */
+/** The style of the marked party of a number; of the β of a number, in other colours and hollow. */
 cgm_plot_style cgm_figure_style(int64_t k, double size);
+cgm_plot_style cgm_figure_beta_style(int64_t b, double size);
 
 /** The place in a figure of panel k of so many columns of panels, from the upper left corner:
  * cells of a width and height, less what axes need. */
@@ -71,6 +72,10 @@ void cgm_figure_end(cgm_figures *to, cgm_plot *plot, const char *name, const cha
 void cgm_figure_party_legend(const cgm_figures *to);
 void cgm_figure_beta_legend(const cgm_figures *to);
 void cgm_figure_measure_legend(const cgm_figures *to);
+
+/** β = its value. */
+enum { CGM_FIGURE_BETA = 32 };
+void cgm_figure_name_beta(const cgm_report_set *set, char text[CGM_FIGURE_BETA]);
 
 /** A name cut to CGM_FIGURE_NAME columns. */
 void cgm_figure_cut(const char *name, char text[4 * CGM_FIGURE_NAME + 1]);

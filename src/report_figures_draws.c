@@ -120,14 +120,25 @@ static void draw_bands(cgm_plot *plot, cgm_figures *to, const cgm_report_set *se
     cgm_plot_line(plot, &median, BAND_POINTS, x, quantiles[3]);
 }
 
-static double most_rewards(const cgm_report_data *data, const cgm_report_set *set)
+/* Where the axis ends: with the longest reward, but of many parties where nearly all have ended and
+ * twice as far. work [2][n_parties] */
+static double axis_end(const cgm_figures *to, const cgm_report_set *set, double *work)
 {
-    int64_t most = 1;
-    for (int64_t i = 0; i < data->n_parties; i++) {
-        const int64_t count = cgm_report_rewards(set, i);
-        most = count > most ? count : most;
+    const int64_t n = to->data->n_parties;
+    double quantiles[CGM_REPORT_QUANTILES];
+    double most = 1.0;
+    for (int64_t i = 0; i < n; i++) {
+        const double count = (double)cgm_report_rewards(set, i);
+        most = fmax(most, count);
+        if (!to->few) {
+            work[i] = count;
+        }
     }
-    return (double)most;
+    if (!to->few) {
+        cgm_report_quantiles(work, n, work + n, quantiles);
+        most = fmin(most, fmax(2.0 * quantiles[5], 1.0));
+    }
+    return most;
 }
 
 /* Values from where parties begin to where they end, or are to. */
@@ -148,9 +159,9 @@ static void draw_beta(cgm_plot *plot, cgm_figures *to, int64_t b, int64_t column
     const cgm_report_data *data = to->data;
     const cgm_report_set *set = &data->sets[b];
     const cgm_figure_range values = value_range(data);
-    const double right = most_rewards(data, set);
-    char title[64];
-    snprintf(title, sizeof title, "beta = %g", set->inv_temp);
+    const double right = axis_end(to, set, work);
+    char title[CGM_FIGURE_BETA];
+    cgm_figure_name_beta(set, title);
     cgm_plot_panel panel = {.title = title,
                             .x_label = "synthetic points",
                             .y_label = b % columns == 0 ? "v" : NULL,
@@ -171,7 +182,7 @@ void cgm_figure_draws(cgm_figures *to)
 {
     const cgm_report_data *data = to->data;
     const int64_t n_betas = cgm_report_shown_betas(data);
-    const int64_t columns = n_betas < 2 ? 1 : 2;
+    const int64_t columns = n_betas == 4 ? 2 : n_betas < 1 ? 1 : n_betas;
     const int64_t room = to->few ? 1 : (BAND_POINTS + 1) * data->n_parties;
     double *work = cgm_alloc(to->comm, room, sizeof *work);
     if (work == NULL) {
@@ -197,6 +208,7 @@ void cgm_figure_draws(cgm_figures *to)
                              "them, at each β: half of all parties are in the dark band, 90 % in "
                              "the light one, and the median is dashed; parties that have their "
                              "reward keep its value. Lines: the parties of the largest and of the "
-                             "smallest φ, with their targets (dotted).",
+                             "smallest φ, with their targets (dotted); those of the "
+                             "longest rewards go on beyond the axis.",
                    cgm_figure_party_legend);
 }

@@ -21,7 +21,7 @@ static void draw_measure(cgm_plot *plot, const cgm_figures *to, const cgm_report
         cgm_plot_points(plot, &style, count, x, y);
     }
     for (int64_t b = 0; b < n_betas; b++) {
-        const cgm_plot_style style = cgm_figure_style(b, to->few ? 0.7 : 0.3);
+        const cgm_plot_style style = cgm_figure_beta_style(b, to->few ? 0.75 : 0.3);
         cgm_figure_cloud(order, count, data->sets[b].columns[measure->after], x, y);
         cgm_plot_points(plot, &style, count, x, y);
     }
@@ -64,8 +64,8 @@ static void draw_measures(cgm_plot *plot, const cgm_figures *to, int64_t columns
             continue;
         }
         const cgm_figure_range values = measure_range(data, measure);
-        cgm_plot_panel panel = {.title = measure->name,
-                                .x_label = "alpha",
+        cgm_plot_panel panel = {.title = measure->brief,
+                                .x_label = "contribution α",
                                 .x_low = alphas.low,
                                 .x_high = alphas.high,
                                 .y_low = values.low,
@@ -92,7 +92,7 @@ void cgm_figure_measures(cgm_figures *to)
         to->n_missing += panels > 0;
         return;
     }
-    const int64_t columns = panels < 3 ? panels : 3;
+    const int64_t columns = panels < 3 ? panels : panels == 4 ? 2 : 3;
     const int height = 250;
     cgm_plot plot;
     cgm_plot_begin(&plot, CGM_FIGURE_WIDTH, height * (int)((panels + columns - 1) / columns));
@@ -102,10 +102,11 @@ void cgm_figure_measures(cgm_figures *to)
              "Scatter plots of %lld measures over alpha, before the rewards and after them; the "
              "correlations are in the table below.",
              (long long)panels);
-    cgm_figure_end(to, &plot, "figure-measures", "Measures before and after", description,
-                   "Each measure of the parties’ data over α, before the rewards (rings) and with "
-                   "them, at each β.",
-                   cgm_figure_measure_legend);
+    cgm_figure_end(
+        to, &plot, "figure-measures", "Measures before and after", description,
+        "Each measure of the parties’ data over α, before the rewards (grey dots) and with "
+        "them, at each β.",
+        cgm_figure_measure_legend);
     free(order);
     free(work);
 }

@@ -3,11 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "report_figures.h"
 #include "report_tables.h"
 
 /* Parts of a histogram, points of a curve. */
 enum { HISTOGRAM_PARTS = 36, CURVE_POINTS = 101 };
+/* Pixels that a letter takes, on average. */
+#define LETTER 7.2
+/* Where a logarithmic axis of numbers ends: in the place of none. */
+#define NO_POINTS 0.5
 
 /* ---- rewards against contributions ---- */
 
@@ -44,7 +49,7 @@ static void draw_values(cgm_plot *plot, const cgm_figures *to, const cgm_party_o
     cgm_figure_widen(&values, data->ceiling, n);
     cgm_figure_pad(&values, 0.05);
     cgm_plot_panel panel = {.title = "Reward r by contribution",
-                            .x_label = "alpha",
+                            .x_label = "contribution α",
                             .y_label = "value",
                             .x_low = alphas.low,
                             .x_high = alphas.high,
@@ -77,6 +82,7 @@ static void draw_numbers(cgm_plot *plot, const cgm_figures *to, const cgm_party_
     double *x = work;
     double *y = work + data->n_parties;
     double most = 1.0;
+    const bool logarithmic = !to->few;
     const int64_t n_betas = cgm_report_shown_betas(data);
     for (int64_t b = 0; b < n_betas; b++) {
         for (int64_t i = 0; i < data->n_parties; i++) {
@@ -84,19 +90,22 @@ static void draw_numbers(cgm_plot *plot, const cgm_figures *to, const cgm_party_
         }
     }
     cgm_plot_panel panel = {.title = "Number of synthetic points by contribution",
-                            .x_label = "alpha",
+                            .x_label = "contribution α",
                             .y_label = "points",
                             .x_low = alphas.low,
                             .x_high = alphas.high,
-                            .y_high = 1.06 * most};
+                            .y_low = logarithmic ? NO_POINTS : 0.0,
+                            .y_high = logarithmic ? 1.5 * most : 1.06 * most,
+                            .logarithmic = logarithmic};
     cgm_figure_place(plot, 1, 2, CGM_FIGURE_WIDTH / 2, plot->height, &panel);
     cgm_plot_begin_panel(plot, &panel);
     for (int64_t b = 0; b < n_betas; b++) {
         for (int64_t k = 0; k < count; k++) {
             x[k] = order[k].alpha;
             y[k] = (double)cgm_report_rewards(&data->sets[b], order[k].party);
+            y[k] = logarithmic ? fmax(y[k], 1.1 * NO_POINTS) : y[k];
         }
-        cgm_plot_style style = cgm_figure_style(b, to->few ? 0.75 : 0.3);
+        cgm_plot_style style = cgm_figure_beta_style(b, to->few ? 0.75 : 0.3);
         cgm_plot_points(plot, &style, count, x, y);
         style.size = 1.0;
         if (to->few) {
@@ -148,7 +157,8 @@ void cgm_figure_rewards(cgm_figures *to)
                   "points that a party is paid, at each β."
                 : "Left: the reward r of each party (dark) on the curve r = α<sup>ρ</sup> v* "
                   "(dashed), and the value of its own data (blue). Right: the number of "
-                  "synthetic points that a party is paid, at each β.",
+                  "synthetic points that a party is paid, at each β, on a logarithmic axis at "
+                  "whose lower end are those of none.",
         reward_legend);
     free(order);
     free(work);
@@ -183,11 +193,18 @@ static void draw_ordered(cgm_plot *plot, const cgm_report_data *data, const cgm_
     cgm_figure_range values = {0.0, 0.0};
     cgm_figure_widen(&values, data->phi, data->n_parties);
     values.high += 0.1 * (values.high - values.low);
-    cgm_plot_panel panel = {.left = 170,
+    int64_t longest = 0;
+    for (int64_t k = 0; k < count; k++) {
+        char name[4 * CGM_FIGURE_NAME + 1];
+        cgm_figure_cut(data->names[order[k].party], name);
+        const int64_t columns = cgm_columns_count(name);
+        longest = columns > longest ? columns : longest;
+    }
+    cgm_plot_panel panel = {.left = 24.0 + LETTER * (double)longest,
                             .right = CGM_FIGURE_WIDTH - CGM_FIGURE_RIGHT,
                             .bottom = CGM_FIGURE_BOTTOM,
                             .top = plot->height - 8,
-                            .x_label = "phi",
+                            .x_label = "φ",
                             .x_low = values.low,
                             .x_high = values.high > values.low ? values.high : 1.0,
                             .y_low = 0.4,
@@ -228,7 +245,7 @@ static void draw_histogram(cgm_plot *plot, const cgm_report_data *data, double *
                             .right = CGM_FIGURE_WIDTH - CGM_FIGURE_RIGHT,
                             .bottom = CGM_FIGURE_BOTTOM,
                             .top = plot->height - 12,
-                            .x_label = "phi",
+                            .x_label = "φ",
                             .y_label = "parties",
                             .x_low = values.low,
                             .x_high = values.high,

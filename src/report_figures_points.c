@@ -161,6 +161,16 @@ static void draw_shares(cgm_plot *plot, const cgm_picture *picture, const double
     cgm_plot_line(plot, &line, 2 * picture->bins, x, y);
 }
 
+/* Points in the cells that are shown. */
+static int64_t count_shown(const cgm_picture *picture, int64_t panel)
+{
+    int64_t count = 0;
+    for (int64_t k = 0; k < picture->n_cells; k++) {
+        count += picture->counts[panel * picture->n_cells + k];
+    }
+    return count;
+}
+
 /* work: boxes [n_cells][4], then 6·bins numbers */
 static void draw_panel(cgm_plot *plot, const view *of, int64_t number, double *work)
 {
@@ -169,9 +179,13 @@ static void draw_panel(cgm_plot *plot, const view *of, int64_t number, double *w
     const bool flat = picture->n_axes == 1;
     const bool is_bottom = number + PANEL_COLUMNS >= of->n_panels;
     char name[4 * CGM_FIGURE_NAME + 1] = "all parties";
+    char title[4 * CGM_FIGURE_NAME + 64];
     if (party >= 0) {
         cgm_figure_cut(of->to->data->names[party], name);
     }
+    snprintf(title, sizeof title, "%s: %lld of %lld points", name,
+             (long long)count_shown(picture, number),
+             (long long)(party >= 0 ? of->to->data->n_points[party] : of->to->data->total_points));
     double(*boxes)[4] = (double(*)[4])work;
     double *rest = work + 4 * picture->n_cells;
     const double most = flat ? share_most(of, number, rest, rest + picture->bins) : 0.0;
@@ -179,7 +193,7 @@ static void draw_panel(cgm_plot *plot, const view *of, int64_t number, double *w
     const cgm_figure_range y =
         flat ? (cgm_figure_range){0.0, most > 0.0 ? 1.1 * most : 1.0} : range_of(of, 1);
     const char *y_label = flat ? "share" : picture->axes[1];
-    cgm_plot_panel panel = {.title = name,
+    cgm_plot_panel panel = {.title = title,
                             .x_label = is_bottom ? picture->axes[0] : NULL,
                             .y_label = number % PANEL_COLUMNS == 0 ? y_label : NULL,
                             .x_low = x.low,
@@ -213,23 +227,27 @@ static void draw_figure(view *of, const char *name)
         draw_panel(&plot, of, p, work);
     }
     free(work);
+    char beta[CGM_FIGURE_BETA];
     char title[64];
     char description[256];
     char caption[512];
-    snprintf(title, sizeof title, "Data and rewards at beta = %g", of->set->inv_temp);
+    cgm_figure_name_beta(of->set, beta);
+    snprintf(title, sizeof title, "Data and rewards at %s", beta);
     snprintf(description, sizeof description,
              "%lld panels, one a party%s: where its data lie, in shades, and its synthetic "
              "points%s.",
              (long long)of->n_panels, of->n_panels > picture->n_shown ? " and one of all" : "",
              picture->n_axes > 1 ? ", as dots" : ", as a line");
-    snprintf(caption, sizeof caption,
-             picture->n_axes > 1
-                 ? "β = %g: how many of a party’s points lie in each cell (shades of blue, each "
-                   "panel by itself) and synthetic points that it is paid (dots; of more than %d, "
-                   "some chosen evenly)."
-                 : "β = %g: shares of a party’s points in each part of the axis (blue) and of the "
-                   "synthetic points that it is paid (line; of more than %d, some chosen evenly).",
-             of->set->inv_temp, POINTS_MOST);
+    snprintf(
+        caption, sizeof caption,
+        picture->n_axes > 1
+            ? "Where a party’s data lie (the darker, the more; each panel by itself, and above "
+              "it how many points are in the cells shown) and the synthetic points that it is "
+              "paid (dots; of more than %d, some chosen evenly)."
+            : "Shares of a party’s points in each part of the axis (blue) and of the "
+              "synthetic points that it is paid (line; of more than %d, some chosen evenly).",
+        POINTS_MOST);
+    fprintf(of->to->page, "<h3>%s</h3>\n", beta);
     cgm_figure_end(of->to, &plot, name, title, description, caption, NULL);
 }
 

@@ -274,7 +274,7 @@ static void put_points(cgm_figures *to)
     fprintf(to->page,
             "<p>No record of a party is shown: its data appear as numbers of points in cells of a "
             "coarse grid, and a cell with fewer than %d of them is left blank. Synthetic points "
-            "are nobody’s record and appear as they are.",
+            "appear as they are.",
             CGM_PICTURE_LEAST);
     if (to->data->n_parties > picture->n_shown) {
         fprintf(to->page,
@@ -302,7 +302,7 @@ static void put_measures(cgm_figures *to)
     open_section(to->page, "measures", "Measures");
     cgm_figure_measures(to);
     put_table(to, cgm_report_table_correlations);
-    fputs("<h3>By party</h3>\n", to->page);
+    fputs("<details>\n<summary>Measures of each party</summary>\n", to->page);
     for (int k = 0; k < cgm_report_n_measures; k++) {
         if (cgm_report_has_measure(to->data, &cgm_report_measures[k])) {
             cgm_table table;
@@ -314,6 +314,7 @@ static void put_measures(cgm_figures *to)
     if (cgm_report_compares_betas(to->data)) {
         put_table(to, cgm_report_table_along_beta);
     }
+    fputs("</details>\n", to->page);
     close_section(to->page);
 }
 

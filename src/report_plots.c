@@ -79,13 +79,18 @@ void cgm_plot_begin(cgm_plot *plot, int width, int height)
             width, height, FONT_PIXELS, light(CGM_PLOT_MUTED), light(CGM_PLOT_GRID));
 }
 
-/* A step of 1, 2 or 5 times a power of ten that divides a range into no more parts than these. */
+/* A step of 1, 2, 2.5 or 5 times a power of ten that divides a range into no more parts than these.
+ */
 static double choose_step(double range, double parts)
 {
     const double least = range / fmax(parts, 1.0);
     const double power = pow(10.0, floor(log10(least)));
     const double digit = least / power;
-    return power * (digit <= 1.0 ? 1.0 : digit <= 2.0 ? 2.0 : digit <= 5.0 ? 5.0 : 10.0);
+    return power * (digit <= 1.0   ? 1.0
+                    : digit <= 2.0 ? 2.0
+                    : digit <= 2.5 ? 2.5
+                    : digit <= 5.0 ? 5.0
+                                   : 10.0);
 }
 
 static void write_axis(FILE *script, char axis, double low, double high, double parts, bool hide,
@@ -95,13 +100,15 @@ static void write_axis(FILE *script, char axis, double low, double high, double 
     fprintf(script, "set %ctics %.17g textcolor rgb '%s'\n", axis, choose_step(high - low, parts),
             light(CGM_PLOT_MUTED));
     fprintf(script, hide ? "set format %c ''\n" : "set format %c '%%g'\n", axis);
+    fprintf(script, "set grid %s%ctics\n", hide && axis == 'y' ? "no" : "", axis);
     if (label == NULL) {
         fprintf(script, "unset %clabel\n", axis);
         return;
     }
     fprintf(script, "set %clabel ", axis);
     write_string(script, label);
-    fprintf(script, " textcolor rgb '%s'\n", light(CGM_PLOT_INK));
+    fprintf(script, " offset %s textcolor rgb '%s'\n", axis == 'x' ? "0,0.4" : "0.8,0",
+            light(CGM_PLOT_INK));
 }
 
 /* The plot command waits until all data of the panel have been written. */
@@ -144,6 +151,7 @@ void cgm_plot_begin_panel(cgm_plot *plot, const cgm_plot_panel *given)
     cgm_plot_panel panel = *given;
     widen(&panel.x_low, &panel.x_high);
     widen(&panel.y_low, &panel.y_high);
+    fputs(panel.logarithmic ? "set logscale y\n" : "unset logscale y\n", plot->script);
     fprintf(plot->script,
             "set lmargin screen %.6f\nset rmargin screen %.6f\n"
             "set bmargin screen %.6f\nset tmargin screen %.6f\nunset label\nunset title\n",
@@ -153,6 +161,7 @@ void cgm_plot_begin_panel(cgm_plot *plot, const cgm_plot_panel *given)
                (panel.right - panel.left) / TIC_COLUMNS, panel.hide_x_tics, panel.x_label);
     write_axis(plot->script, 'y', panel.y_low, panel.y_high, (panel.top - panel.bottom) / TIC_ROWS,
                panel.hide_y_tics, panel.y_label);
+    fputs(panel.logarithmic ? "set ytics 10\n" : "", plot->script);
     if (panel.title != NULL) {
         fputs("set title ", plot->script);
         write_string(plot->script, panel.title);

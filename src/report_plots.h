@@ -51,6 +51,7 @@ typedef struct cgm_plot_panel {
     const char *title, *x_label, *y_label; /**< NULL: none */
     double x_low, x_high, y_low, y_high;   /**< finite */
     bool hide_x_tics, hide_y_tics;
+    bool logarithmic; /**< y, whose range is positive */
 } cgm_plot_panel;
 
 /** A figure while it is described. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report_figures.h"
 #include "report_page.h"
 #include "report_svg.h"
 #include "report_tables.h"
@@ -39,35 +40,43 @@ static void write_contributions(const cgm_report_data *data, FILE *page)
     if (data->n_parties > 1) {
         fputs(" ", page);
         write_name(page, data->names[first]);
-        fprintf(page, " contributed most (φ = %.4g), ", data->phi[first]);
+        fprintf(page, " contributed most (φ = %.4g), ", data->phi[first]);
         write_name(page, data->names[last]);
-        fprintf(page, " least (φ = %.4g, a share α = %.3g of that).", data->phi[last],
-                data->alpha[last]);
+        if (data->alpha[last] > 0.0) {
+            fprintf(page, " least (φ = %.4g, a share α = %.3g of that).", data->phi[last],
+                    data->alpha[last]);
+        } else {
+            fprintf(page, " least (φ = %.4g, which counts as none).", data->phi[last]);
+        }
     }
     fputs("</p>\n", page);
 }
 
 static void write_rewards(const cgm_report_data *data, FILE *page)
 {
+    const bool relaxed = strcmp(data->reward_status, "relaxed") == 0;
+    const char *reason = relaxed
+                             ? " No rewards satisfy all that was asked for, which was relaxed as "
+                               "little as possible"
+                             : " A larger ρ is not possible";
     fputs("<p>", page);
     if (strcmp(data->reward_status, "no_contribution") == 0) {
         fputs("There are no rewards", page);
+        reason = "";
     } else {
         fprintf(page,
-                "A party’s reward is worth r = α<sup>ρ</sup> v*, with v* = %.6g, the most that any "
-                "party gets, and ρ = %.4g: 1 is proportional to contribution, 0 the same for all",
+                "A party’s reward is worth r = α<sup>ρ</sup> v*, where v* = %.6g is the most that "
+                "any party gets and ρ = %.4g (with 1 rewards go in proportion to contributions, "
+                "with 0 all get the same).",
                 data->v_star, data->rho);
     }
-    fputs(strcmp(data->reward_status, "relaxed") == 0
-              ? ". No rewards satisfy all that was asked for, so that it was relaxed as little as "
-                "possible"
-              : "",
-          page);
-    if (data->binding[0] != '\0') {
-        fputs(": ", page);
+    if (relaxed || data->binding[0] != '\0') {
+        fputs(reason, page);
+        fputs(data->binding[0] != '\0' ? ": " : "", page);
         cgm_html_write(page, data->binding);
+        fputs(".", page);
     }
-    fputs(".</p>\n", page);
+    fputs("</p>\n", page);
 }
 
 static void write_incentives(const cgm_report_data *data, FILE *page)
@@ -107,7 +116,9 @@ static void write_numbers(const cgm_report_data *data, const cgm_report_set *set
     } else {
         fprintf(page, "%lld synthetic %s", (long long)most, plural(most, "point", "points"));
     }
-    fprintf(page, " at β = %g", set->inv_temp);
+    char beta[CGM_FIGURE_BETA];
+    cgm_figure_name_beta(set, beta);
+    fprintf(page, " at %s", beta);
 }
 
 static void write_sampling(const cgm_report_data *data, FILE *page)
@@ -152,10 +163,12 @@ static void write_measures(const cgm_report_data *data, FILE *page)
     cgm_report_quantiles(set->columns[CGM_MMD2_BEFORE], data->n_parties, work, before);
     cgm_report_quantiles(set->columns[CGM_MMD2_AFTER], data->n_parties, work, after);
     free(work);
+    char beta[CGM_FIGURE_BETA];
+    cgm_figure_name_beta(set, beta);
     fprintf(page,
-            "<p>At β = %g the squared MMD between a party’s data and those of all goes from %.3g "
+            "<p>At %s the squared MMD between a party’s data and those of all goes from %.3g "
             "to %.3g (medians).",
-            set->inv_temp, before[3], after[3]);
+            beta, before[3], after[3]);
     const bool several = data->n_sets > 1;
     const double correlation =
         several ? data->mean_correlation[CGM_MMD2_AFTER] : set->correlation[CGM_MMD2_AFTER];

@@ -126,21 +126,11 @@ static bool write_attribute(const embedding *to, const part *attribute, const pa
 {
     static const char *const colours[] = {"fill", "stroke", "color", NULL};
     static const char *const references[] = {"id", "xlink:href", NULL};
-    static const char *const kept[] = {"d",
-                                       "points",
-                                       "transform",
-                                       "x",
-                                       "y",
-                                       "width",
-                                       "height",
-                                       "cx",
-                                       "cy",
-                                       "r",
-                                       "stroke-width",
-                                       "stroke-dasharray",
-                                       "font-size",
-                                       "text-anchor",
-                                       NULL};
+    static const char *const kept[] = {
+        "d",         "points",      "transform",       "x",
+        "y",         "width",       "height",          "cx",
+        "cy",        "r",           "stroke-width",    "stroke-dasharray",
+        "font-size", "text-anchor", "shape-rendering", NULL};
     if (is_one_of(attribute, colours)) {
         write_colour(to->page, attribute, value);
         return true;

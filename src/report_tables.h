@@ -22,6 +22,7 @@ enum {
 typedef struct cgm_report_measure {
     const char *name;  /**< as the datasets of the result begin */
     const char *words; /**< for people */
+    const char *brief; /**< for a figure */
     cgm_metric_column before, after;
 } cgm_report_measure;
 extern const cgm_report_measure cgm_report_measures[];
