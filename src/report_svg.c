@@ -262,7 +262,7 @@ static bool take_text(embedding *to, const part *text)
     if (to->depth == 0 || !write_open(to)) {
         return false;
     }
-    /* gnuplot escapes what has a meaning; what it did not escape ends the figure. */
+    /* gnuplot escapes & and <; an entity that it did not write ends the figure. */
     for (const char *at = rest.text; at < rest.text + rest.length; at++) {
         const part left = {at, (size_t)(rest.text + rest.length - at)};
         if (*at == '&' && !begins_with(&left, "&amp;") && !begins_with(&left, "&lt;") &&
@@ -270,8 +270,12 @@ static bool take_text(embedding *to, const part *text)
             !begins_with(&left, "&#39;")) {
             return false;
         }
+        if (*at == '>') {
+            fputs("&gt;", to->page);
+        } else {
+            fputc(*at, to->page);
+        }
     }
-    write_part(to->page, &rest);
     return true;
 }
 

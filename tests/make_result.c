@@ -1,5 +1,5 @@
-/* Changes result files for the tests of reports: puts made-up measures into one, breaks one in one
- * way each, and prints numbers of one. */
+/* Changes result files for the tests of reports: puts made-up measures or strange texts into one,
+ * breaks one in one way each, and prints numbers of one. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
@@ -145,6 +145,79 @@ static void put_measures(const char *path)
     H5Fclose(file);
 }
 
+/* ---- strange texts ---- */
+
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+
+/* What means something elsewhere: in the script of a figure, to a shell, to a page, on a terminal,
+ * in JSON; bytes that are no text; and 200 bytes. */
+static const char strange[][201] = {
+    "\"; exec \"touch touched\"; ' . system('touch touched')\n!touch touched\n#",
+    "$(touch touched) `touch touched` @FOO %s%n {/:Bold x} \\",
+    "<script>alert(1)</script><b title='x' & \"y\">&amp;",
+    "Z\xc3\xbcrich \xe5\x8c\x97\xe4\xba\xac \xf0\x9f\x98\x80 \xd7\x90\xd7\x91",
+    "]]>--><!-- \x1b[2J \x9b \xff\xfe \xed\xa0\x80 \xef\xbf\xbf \t",
+    FIFTY FIFTY FIFTY FIFTY,
+};
+enum { N_STRANGE = sizeof strange / sizeof strange[0] };
+
+static void put_strange_set(hid_t file, const char *path)
+{
+    const hsize_t count = count_of(file, path);
+    char(*texts)[sizeof strange[0]] = calloc((size_t)count, sizeof *texts);
+    hid_t type = need(H5Tcopy(H5T_C_S1), "copy a type");
+    H5Tset_size(type, sizeof *texts);
+    for (hsize_t k = 0; k < count; k++) {
+        memcpy(texts[k], strange[k % N_STRANGE], sizeof *texts);
+    }
+    if (count > 0) {
+        write_set(file, path, type, 1, &count, type, texts);
+    }
+    H5Tclose(type);
+    free(texts);
+}
+
+static void put_strange_attribute(hid_t file, const char *path, const char *name, const char *text)
+{
+    hid_t object = need(H5Oopen(file, path, H5P_DEFAULT), path);
+    hid_t type = need(H5Tcopy(H5T_C_S1), "copy a type");
+    H5Tset_size(type, strlen(text) + 1);
+    hid_t space = need(H5Screate(H5S_SCALAR), name);
+    need(H5Adelete(object, name), name);
+    hid_t attribute = need(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT), name);
+    need(H5Awrite(attribute, type, text), name);
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Oclose(object);
+}
+
+static void put_strange(const char *path)
+{
+    static const char *const sets[] = {"/parties/name",    "/warnings/code",     "/warnings/text",
+                                       "/incentives/name", "/incentives/detail", "/timings/stage",
+                                       "/picture/axes"};
+    static const char *const attributes[] = {"version", "git",     "command",
+                                             "hosts",   "started", "finished",
+                                             "reused",  "status",  "instruction_set"};
+    hid_t file = need(H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), path);
+    for (size_t k = 0; k < sizeof sets / sizeof sets[0]; k++) {
+        put_strange_set(file, sets[k]);
+    }
+    for (size_t k = 0; k < sizeof attributes / sizeof attributes[0]; k++) {
+        put_strange_attribute(file, "/", attributes[k], strange[k % N_STRANGE]);
+    }
+    put_strange_attribute(
+        file, "/", "config",
+        "[a<b>]\n\"k & 'k = <i>`touch touched`</i>\nno option\n[open\nx =\n= y\n");
+    put_strange_attribute(file, "/reward", "binding", strange[2]);
+    put_strange_attribute(file, "/kernel", "type", strange[1]);
+    put_strange_attribute(file, "/shapley", "semivalue", strange[4]);
+    put_strange_attribute(file, "/reward", "condition", strange[5]);
+    H5Fclose(file);
+}
+
 /* ---- damage ---- */
 
 /* A dataset that has another number of elements, or another meaning, or is not there. */
@@ -208,13 +281,15 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "measures") == 0) {
         put_measures(argv[2]);
+    } else if (argc == 3 && strcmp(argv[1], "strange") == 0) {
+        put_strange(argv[2]);
     } else if (argc == 5 && strcmp(argv[1], "damage") == 0) {
         damage(argv[2], argv[3], argv[4]);
     } else if (argc == 4 && strcmp(argv[1], "numbers") == 0) {
         print_numbers(argv[2], argv[3]);
     } else {
         fprintf(stderr,
-                "usage: make_result measures RESULT.h5\n"
+                "usage: make_result measures|strange RESULT.h5\n"
                 "       make_result damage RESULT.h5 DATASET remove|shorten|flatten|negate\n"
                 "       make_result numbers RESULT.h5 DATASET|OBJECT@ATTRIBUTE\n");
         return EXIT_FAILURE;
