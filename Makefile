@@ -158,6 +158,7 @@ $(BUILD)/revision: FORCE | $(BUILD)/flags
 # of its own after it.
 demo:
 	@config/packages.sh build
+	@config/packages.sh demo || echo 'Without gnuplot the demo works, but its page has no figures.'
 	@$(MAKE) run-demo
 
 test:

@@ -25,5 +25,9 @@ show_and_run "${MPIRUN:-mpirun}" -n $ranks "$build/cgm" run config/creditratings
     --output.overwrite=true
 
 result=$(sed -n '/^\[output\]/,/^\[/s/^file *= *//p' config/creditratings.ini)
+page=${result%.h5}.html
+rm -f "$page"
+show_and_run "$build/cgm" report "$result" --html "$page"
 echo
 echo "The results are in $result: h5dump -n $result lists them, README.md explains them."
+echo "To look at them, open $page in a browser."

@@ -23,6 +23,10 @@ build libsvm-dev               header    libsvm/svm.h        SVM_LIBS
 build librandom123-dev         header    Random123/philox.h  RANDOM123_CFLAGS
 test  libcmocka-dev            pkgconfig cmocka              CMOCKA_LIBS
 test  strace                   command   strace
+test  gnuplot-nox              command   gnuplot
+test  jq                       command   jq
+test  libxml2-utils            command   xmllint
+demo  gnuplot-nox              command   gnuplot
 check clang-format             command   clang-format        CLANG_FORMAT
 check clang-tidy               command   clang-tidy          CLANG_TIDY
 check cppcheck                 command   cppcheck            CPPCHECK

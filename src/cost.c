@@ -10,6 +10,7 @@
 #include "cgm/incentives.h"
 #include "cgm/kernel.h"
 #include "cgm/kernel_sums.h"
+#include "cgm/picture.h"
 #include "cgm/points.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
@@ -386,6 +387,25 @@ static void count_sampling(cgm_cost_model *of)
     cgm_cost_reduction(of, 4.0 * sets * n * sizeof(int64_t));
 }
 
+static void count_picture(cgm_cost_model *of)
+{
+    const double axes = fmin((double)of->shard->n_features, CGM_PICTURE_AXES);
+    const double shown = fmin((double)of->shard->n_parties, CGM_PICTURE_PARTIES);
+    const double bins = (double)cgm_picture_bins(of->shard);
+    if (of->shard->n_points < CGM_PICTURE_POINTS) {
+        return;
+    }
+    count_spread(of);
+    if (of->shard->n_features > CGM_PICTURE_AXES &&
+        of->shard->n_features <= CGM_PICTURE_COMPONENTS) {
+        const double d = (double)of->shard->n_features;
+        cgm_cost_accumulators(of, d * (d + 1.0) / 2.0);
+        cgm_cost_broadcast(of, 0, (d * d + d) * sizeof(double));
+    }
+    cgm_cost_reduction(of, axes * (CGM_PICTURE_STRIPS + 2.0) * sizeof(int64_t));
+    cgm_cost_reduction(of, (shown + 1.0) * pow(bins, axes) * sizeof(int64_t));
+}
+
 static void count_incentives(cgm_cost_model *of)
 {
     const cgm_incentives *incentives = NULL; /* for sizes alone */
@@ -425,6 +445,7 @@ static const struct {
     {"shapley", count_shapley},
     {"reward_lp", count_reward},
     {"sampling", count_sampling},
+    {"picture", count_picture},
     {"incentives", count_incentives},
     {"metrics", cgm_cost_count_metrics},
     {"output", count_output},

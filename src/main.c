@@ -13,6 +13,7 @@
 #include "cgm/import.h"
 #include "cgm/pipeline.h"
 #include "cgm/provenance.h"
+#include "cgm/report.h"
 #include "cgm/simulate.h"
 #include "cgm/stop.h"
 #include "cgm/text.h"
@@ -55,6 +56,8 @@ static const command commands[] = {
     {"generate", "CONFIG.ini --out POOL.h5", "train the generative model alone and draw the pool",
      cgm_generate, cgm_generate_print_help},
     {"diff", "A.h5 B.h5", "compare the results of two runs bit by bit", cgm_diff, NULL},
+    {"report", "RESULT.h5 [--html FILE] [--json]", "show a result: tables, a page, or JSON",
+     cgm_report, cgm_report_print_help},
     {"verify", "RESULT.h5 --party NAME FILE", "check a party's reward from its own data",
      cgm_verify, cgm_verify_print_help},
 };

@@ -259,6 +259,54 @@ cgm_status cgm_newfile_write(cgm_comm *comm, const cgm_newfile *file)
     return status;
 }
 
+/* ---- text ---- */
+
+/* To the disk. @return 0 or an error number */
+static int write_bytes(const char *path, const char *text, size_t bytes)
+{
+    const int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) {
+        return errno;
+    }
+    int code = 0;
+    for (size_t done = 0; done < bytes && code == 0;) {
+        const ssize_t written = write(file, text + done, bytes - done);
+        code = written < 0 && errno != EINTR ? errno : 0;
+        done += written > 0 ? (size_t)written : 0;
+    }
+    if (code == 0 && fsync(file) != 0 && errno != EINVAL) {
+        code = errno;
+    }
+    return close(file) != 0 && code == 0 ? errno : code;
+}
+
+cgm_status cgm_newfile_write_text(cgm_comm *comm, const cgm_newfile *file, const char *text,
+                                  size_t bytes)
+{
+    cgm_status status = file->replace ? CGM_OK : cgm_newfile_check(comm, file->path, file->option);
+    char *temporary =
+        status == CGM_OK ? temporary_name(comm, file->path, comm->host, getpid()) : NULL;
+    if (temporary == NULL) {
+        return status == CGM_OK ? CGM_ERR_MEMORY : status;
+    }
+    status = claim_name(comm, file, temporary);
+    if (status == CGM_OK) {
+        const int code = write_bytes(temporary, text, bytes);
+        if (code != 0) {
+            status = cgm_fail(comm, CGM_ERR_OUTPUT, "file '%s' cannot be written: %s", temporary,
+                              strerror(code));
+        }
+        if (status == CGM_OK) {
+            status = put_in_place(comm, file, temporary);
+        }
+        if (status != CGM_OK) {
+            unlink(temporary);
+        }
+    }
+    free(temporary);
+    return status;
+}
+
 /* ---- all ranks together ---- */
 
 /* Takes the space for an empty file on the disk, of which it stays empty: creating the HDF5 file

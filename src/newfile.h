@@ -54,6 +54,10 @@ typedef struct cgm_newfile {
  */
 cgm_status cgm_newfile_write(cgm_comm *comm, const cgm_newfile *file);
 
+/** As cgm_newfile_write, of a text of so many bytes; file->write is not used. */
+cgm_status cgm_newfile_write_text(cgm_comm *comm, const cgm_newfile *file, const char *text,
+                                  size_t bytes);
+
 /**
  * Write an HDF5 file by all ranks under a temporary name beside path that no other job takes, read
  * it back, and rename it.  Collective.

@@ -149,6 +149,7 @@ static void write_integer(const cgm_option *row, const void *target, FILE *strea
 
 const cgm_option_kind cgm_option_word = {read_word, write_word};
 const cgm_option_kind cgm_option_truth = {read_truth, write_truth};
+const cgm_option_kind cgm_option_flag = {read_truth, write_truth};
 const cgm_option_kind cgm_option_path = {read_path, write_path};
 const cgm_option_kind cgm_option_number = {read_number, write_number};
 const cgm_option_kind cgm_option_unsigned = {read_unsigned, write_unsigned};
@@ -220,6 +221,9 @@ static cgm_status take_one(cgm_comm *comm, const cgm_option *rows, int n_rows, i
         return cgm_fail(comm, CGM_ERR_USAGE, "%s: %s is given twice; remove one", where, name);
     }
     const char *value = argument[length] == '=' ? argument + length + 1 : NULL;
+    if (value == NULL && rows[k].kind == &cgm_option_flag) {
+        value = cgm_option_truth_words[true];
+    }
     if (value == NULL && *next < n_arguments) {
         value = given[(*next)++];
     }

@@ -49,6 +49,7 @@ struct cgm_option {
  * default), double, uint64_t, int64_t. */
 extern const cgm_option_kind cgm_option_word;
 extern const cgm_option_kind cgm_option_truth;
+extern const cgm_option_kind cgm_option_flag; /* bool: --name alone is true */
 extern const cgm_option_kind cgm_option_path;
 extern const cgm_option_kind cgm_option_number;
 extern const cgm_option_kind cgm_option_unsigned;

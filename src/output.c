@@ -311,6 +311,35 @@ static void put_sampling(writer *to)
     }
 }
 
+/* Shapes of at most two dimensions: the cells of a party are one row. */
+static void put_picture(writer *to)
+{
+    const cgm_picture *picture = &to->run->picture;
+    const int64_t axes = picture->n_axes;
+    if (axes == 0) {
+        return;
+    }
+    char *names[CGM_PICTURE_AXES];
+    for (int64_t a = 0; a < axes; a++) {
+        names[a] = (char *)picture->axes[a];
+    }
+    const int64_t projection[2] = {axes, picture->n_features};
+    const int64_t counts[2] = {picture->n_shown + 1, picture->n_cells};
+    const bool first = to->out.comm->rank == 0;
+    cgm_writer_put_texts(&to->out, "/picture/axes", axes, names);
+    cgm_writer_put_rows(&to->out, "/picture/projection", CGM_H5_DOUBLE, 2, projection, 0,
+                        first ? axes : 0, picture->projection);
+    cgm_writer_put_array(&to->out, "/picture/mean", CGM_H5_DOUBLE, picture->n_features,
+                         picture->mean);
+    cgm_writer_put_array(&to->out, "/picture/low", CGM_H5_DOUBLE, axes, picture->low);
+    cgm_writer_put_array(&to->out, "/picture/high", CGM_H5_DOUBLE, axes, picture->high);
+    cgm_writer_put_array(&to->out, "/picture/party", CGM_H5_INT64, picture->n_shown,
+                         picture->party);
+    cgm_writer_put_rows(&to->out, "/picture/counts", CGM_H5_INT64, 2, counts, 0,
+                        first ? counts[0] : 0, picture->counts);
+    cgm_writer_put_attribute(&to->out, "/picture", "bins", CGM_H5_INT64, &picture->bins);
+}
+
 static void put_metrics(writer *to)
 {
     output_put_metrics(&to->out, &to->run->metrics);
@@ -427,6 +456,9 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
         words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
         words += run->metrics.n_sets > 0 ? CGM_METRIC_COLUMNS * (n_parties + 256) : 0;
     }
+    words += run->picture.n_axes > 0
+                 ? (run->picture.n_shown + 1) * run->picture.n_cells + 4 * run->shard.n_features
+                 : 0;
     words += (int64_t)CGM_TIMER_STAGES * (5 * comm->size + 16);
     int64_t texts = (int64_t)strlen(run->command) + comm->size * (int64_t)sizeof comm->host;
     texts += bound_texts(run->warnings.count, run->warnings.text);
@@ -439,9 +471,9 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
-        put_root,       put_warnings, put_parties, put_features, put_pool,
-        put_kernel,     put_sums,     put_values,  put_shapley,  put_reward,
-        put_incentives, put_sampling, put_metrics, put_timings,  put_end,
+        put_root,    put_warnings, put_parties, put_features, put_pool,       put_kernel,
+        put_sums,    put_values,   put_shapley, put_reward,   put_incentives, put_sampling,
+        put_picture, put_metrics,  put_timings, put_end,
     };
     writer to = {.out = {.comm = file->comm, .file = file}, .run = state};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.out.status == CGM_OK; k++) {

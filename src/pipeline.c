@@ -252,6 +252,11 @@ static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
                              config->seed, &course, &run->sampling);
 }
 
+static cgm_status draw_picture(cgm_comm *comm, cgm_run *run)
+{
+    return cgm_picture_draw(comm, &run->shard, &run->features, run->shapley.phi, &run->picture);
+}
+
 static cgm_status certify_incentives(cgm_comm *comm, cgm_run *run)
 {
     cgm_status status = cgm_incentives_gather(comm, &run->shard, &run->sampling, &run->incentives);
@@ -298,6 +303,7 @@ static const stage stages[] = {
     {"shapley", compute_shapley, CGM_KEPT_NOTHING},
     {"reward_lp", solve_reward, CGM_KEPT_NOTHING},
     {"sampling", draw_samples, CGM_KEPT_CHAINS},
+    {"picture", draw_picture, CGM_KEPT_NOTHING},
     {"incentives", certify_incentives, CGM_KEPT_NOTHING},
     {"metrics", measure_metrics, CGM_KEPT_NOTHING},
     {"warnings", collect_warnings, CGM_KEPT_NOTHING},
@@ -312,6 +318,7 @@ void cgm_pipeline_release(cgm_run *run)
     cgm_warnings_destroy(&run->warnings);
     cgm_metrics_destroy(&run->metrics);
     cgm_incentives_destroy(&run->incentives);
+    cgm_picture_destroy(&run->picture);
     cgm_sampling_destroy(&run->sampling);
     cgm_reward_destroy(&run->reward);
     cgm_shapley_destroy(&run->shapley);

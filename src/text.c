@@ -53,6 +53,19 @@ const char *cgm_text_nearest(const char *word, const void *table, size_t count, 
     return nearest;
 }
 
+/* Of well-formed bytes: none that fewer would spell, no half of a UTF-16 pair, nothing beyond the
+ * last character, and neither of U+FFFE and U+FFFF, which no XML may hold. */
+static bool is_character(const unsigned char *c, size_t length)
+{
+    if (length == 3) {
+        const bool too_long = c[0] == 0xe0 && c[1] < 0xa0;
+        const bool half = c[0] == 0xed && c[1] >= 0xa0;
+        const bool none = c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
+        return !too_long && !half && !none;
+    }
+    return length != 4 || ((c[0] != 0xf0 || c[1] >= 0x90) && (c[0] != 0xf4 || c[1] < 0x90));
+}
+
 size_t cgm_text_printable(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;
@@ -69,7 +82,7 @@ size_t cgm_text_printable(const char *text)
             return 0;
         }
     }
-    return length;
+    return is_character(c, length) ? length : 0;
 }
 
 const char *cgm_text_print(FILE *stream, const char *text)

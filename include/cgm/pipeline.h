@@ -16,6 +16,7 @@
 #include "cgm/lengthscale.h"
 #include "cgm/metrics.h"
 #include "cgm/pairs.h"
+#include "cgm/picture.h"
 #include "cgm/reuse.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
@@ -51,6 +52,7 @@ typedef struct cgm_run {
     cgm_shapley shapley;
     cgm_reward reward;
     cgm_sampling sampling;
+    cgm_picture picture;
     cgm_incentives incentives;
     cgm_metrics metrics;
     cgm_warnings warnings;

@@ -12,7 +12,7 @@ accepted "--help without mpirun" '^usage: cgm '
 run 3 --help
 accepted "--help" '^usage: cgm '
 check "--help speaks once" test "$(grep -c '^usage:' "$out")" -eq 1
-for command in run check simulate diff; do
+for command in run check simulate diff report; do
     check "--help names $command" grep -Eq "cgm $command " "$out"
 done
 for command in run check simulate diff; do
