@@ -96,6 +96,10 @@
 #define CGM_TEST_MEDIAN 1e-12
 /** Cost model against what a run counts, a stage and rank: relative. */
 #define CGM_TEST_COST 0.02
+/** Moments of one component against the points', relative; an iteration of several against one by
+ * brute force, relative or in the features' unit, and what it may lose of the log-likelihood. */
+#define CGM_TEST_MIXTURE 1e-11
+#define CGM_TEST_ITERATION 1e-9
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4
