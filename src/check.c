@@ -14,6 +14,8 @@
 /* Passes over the points that the choice of the lengthscale takes (MATH.md §3: 4 to 7 were seen),
  * and those of them that go down the ladder. */
 enum { PASSES_LEAST = 4, PASSES_MOST = 9, LADDERS_LEAST = 1, LADDERS_MOST = 3 };
+/* Iterations that a mixture takes after its start; at the most generator.max_iterations. */
+enum { ITERATIONS_LEAST = 5 };
 /* Draws of a party at one β as a share of the pool: a guess at the least; the most is the pool. */
 #define DRAWS_LEAST 0.01
 /* A draw also updates scores and may try many proposals: so many times its kernel evaluations. */
@@ -48,6 +50,8 @@ typedef struct forecast {
     int64_t *draws;           /* [n_inv_temp][n_parties] */
     double *candidates;       /* [n_parties] different ones of its rewards */
     int64_t n_test;           /* points of no party */
+    int64_t n_classes;        /* that mixtures are trained of */
+    cgm_cost_class *classes;  /* [n_classes] */
     cgm_cost least, most;
     double speed; /* evaluations a second of a rank */
 } forecast;
@@ -95,12 +99,44 @@ static cgm_status validate_pool(cgm_comm *comm, const forecast *of)
     return status;
 }
 
+static bool is_generated(const forecast *of)
+{
+    return of->config->generator_type != CGM_GENERATOR_FILE;
+}
+
+/* Classes of about equally many points. */
+static cgm_status list_classes(cgm_comm *comm, forecast *of)
+{
+    int64_t *labels;
+    cgm_status status = cgm_gmm_labels(comm, &of->shard, &labels, &of->n_classes);
+    if (status != CGM_OK) {
+        return status;
+    }
+    free(labels);
+    of->classes = cgm_alloc(comm, of->n_classes, sizeof *of->classes);
+    status = cgm_agree(comm, of->classes != NULL ? CGM_OK : CGM_ERR_MEMORY);
+    for (int64_t c = 0; c < of->n_classes && status == CGM_OK; c++) {
+        of->classes[c].n_points = (of->shard.n_points + of->n_classes - 1) / of->n_classes;
+    }
+    return status;
+}
+
+/* The pool in its file, or what it will be. */
+static cgm_status describe_pool(cgm_comm *comm, forecast *of)
+{
+    if (!is_generated(of)) {
+        return cgm_candidates_describe(comm, pool_path(of->config), of->shard.n_features,
+                                       &of->pool);
+    }
+    of->pool = (cgm_candidates_shape){of->config->generator_size, of->shard.has_labels};
+    return of->config->generator_type == CGM_GENERATOR_GMM ? list_classes(comm, of) : CGM_OK;
+}
+
 static cgm_status read_input(cgm_comm *comm, forecast *of)
 {
     cgm_status status = cgm_shard_read(comm, of->config->input_parties, &of->shard);
     if (status == CGM_OK) {
-        status =
-            cgm_candidates_describe(comm, pool_path(of->config), of->shard.n_features, &of->pool);
+        status = describe_pool(comm, of);
     }
     if (status == CGM_OK) {
         status = cgm_testset_count(comm, pool_path(of->config), of->shard.n_features, &of->n_test);
@@ -120,16 +156,38 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
         cgm_candidates_slice(comm->size, &of->shard, of->pool.n_points, of->first_candidate);
         const double bytes =
             (double)of->pool.n_points * (double)of->shard.n_features * sizeof(double);
-        of->pool_read = bytes <= (double)POOL_BYTES_MOST;
-        status = cgm_agree(comm, of->pool_read ? validate_pool(comm, of) : CGM_OK);
+        of->pool_read = is_generated(of) || bytes <= (double)POOL_BYTES_MOST;
+        const bool reads = of->pool_read && !is_generated(of);
+        status = cgm_agree(comm, reads ? validate_pool(comm, of) : CGM_OK);
     }
     return status;
 }
 
 /* ---- the model at both ends ---- */
 
-static cgm_status count(cgm_comm *comm, const forecast *of, int64_t passes, int64_t ladders,
-                        double draws, cgm_cost *cost)
+/* Every start takes some iterations, and the best one of each size so many more. */
+static void assume_iterations(forecast *of, int64_t iterations)
+{
+    const int64_t d = of->shard.n_features;
+    for (int64_t c = 0; c < of->n_classes; c++) {
+        cgm_cost_class *class = &of->classes[c];
+        int64_t sizes[CGM_GMM_SIZES_MAX];
+        const int n_sizes = cgm_gmm_sizes(of->config->gmm.components, class->n_points, d, sizes);
+        class->passes = 0.0;
+        class->component_passes = 0.0;
+        class->n_components = (double)sizes[n_sizes - 1];
+        for (int s = 0; s < n_sizes; s++) {
+            const int64_t starts = cgm_gmm_starts(sizes[s], class->n_points, d);
+            const int64_t passes =
+                sizes[s] == 1 ? 1 : starts * (CGM_GMM_START_ITERATIONS + 1) + iterations + 1;
+            class->passes += (double)passes;
+            class->component_passes += (double)(passes * sizes[s]);
+        }
+    }
+}
+
+static cgm_status count(cgm_comm *comm, forecast *of, int64_t passes, int64_t ladders, double draws,
+                        cgm_cost *cost)
 {
     struct stat state;
     const char *path = of->config->input_parties;
@@ -149,6 +207,8 @@ static cgm_status count(cgm_comm *comm, const forecast *of, int64_t passes, int6
         .sliced = of->sliced,
         .has_candidate_labels = of->pool.has_labels,
         .search = {passes, CGM_LADDER_RUNGS * ladders + 2 * (passes - ladders), passes - ladders},
+        .n_classes = of->n_classes,
+        .classes = of->classes,
         .draws = of->draws,
         .rewards = rewards,
         .n_test = of->n_test,
@@ -159,9 +219,11 @@ static cgm_status count(cgm_comm *comm, const forecast *of, int64_t passes, int6
 static cgm_status count_both(cgm_comm *comm, forecast *of)
 {
     const bool search = of->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE;
+    assume_iterations(of, ITERATIONS_LEAST);
     cgm_status status =
         count(comm, of, search ? PASSES_LEAST : 0, LADDERS_LEAST, DRAWS_LEAST, &of->least);
     if (status == CGM_OK) {
+        assume_iterations(of, of->config->gmm.max_iterations);
         status = count(comm, of, search ? PASSES_MOST : 0, LADDERS_MOST, 1.0, &of->most);
     }
     return cgm_agree(comm, status);
@@ -318,6 +380,8 @@ static void print_input(const cgm_comm *comm, const forecast *of)
     print_count("points", shard->n_points);
     print_count("features", shard->n_features);
     print_count("candidates", of->pool.n_points);
+    printf("  %-44s %19s\n", "candidates come from",
+           is_generated(of) ? cgm_generator_name(of->config->generator_type) : "a file");
     print_count("test points", of->n_test);
     printf("  %-44s %19s\n", "labels of points", shard->has_labels ? "yes" : "no");
     printf("  %-44s %19s\n", "labels of candidates", of->pool.has_labels ? "yes" : "no");
@@ -360,6 +424,11 @@ static void print_work(const forecast *of)
     if (of->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
         printf("  (assumed: %d to %d passes over the points to choose the lengthscale)\n",
                PASSES_LEAST, PASSES_MOST);
+    }
+    if (of->config->generator_type == CGM_GENERATOR_GMM) {
+        printf("  (assumed: classes of equally many points, and %d to %lld iterations for each "
+               "mixture)\n",
+               ITERATIONS_LEAST, (long long)of->config->gmm.max_iterations);
     }
     printf("  (assumed: %.0f %% of the pool to all of it drawn for every party and inverse "
            "temperature;\n"
@@ -453,6 +522,7 @@ static cgm_status forecast_run(cgm_comm *comm, const cgm_config *config)
     free(of.first_candidate);
     free(of.draws);
     free(of.candidates);
+    free(of.classes);
     return status;
 }
 

@@ -37,7 +37,7 @@ enum { PROPOSALS = 8 };
 
 /* ---- the stages ---- */
 
-static void count_spread(cgm_cost_model *of)
+void cgm_cost_count_spread(cgm_cost_model *of)
 {
     const double d = (double)of->shard->n_features;
     cgm_cost_reduction(of, 2.0 * d * sizeof(double)); /* of the pool */
@@ -70,18 +70,23 @@ static void count_input(cgm_cost_model *of)
         cgm_cost_all_gather(of, shard->first_party, sizeof(cgm_place));
     }
     cgm_cost_reduction(of, n * sizeof(uint64_t));
-    cgm_cost_broadcast(of, 0, 2.0 * sizeof(cgm_points_shape)); /* of the pool, of test points */
-    if (of->run->config->pool_placement == CGM_POOL_AUTO) {
-        cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
+    if (of->run->config->generator_type == CGM_GENERATOR_FILE) {
+        cgm_cost_broadcast(of, 0, sizeof(cgm_points_shape));
+        if (of->run->config->pool_placement == CGM_POOL_AUTO) {
+            cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
+        }
+        cgm_cost_reduction(of, sizeof(uint64_t));
+    } else {
+        cgm_cost_broadcast(of, 0, sizeof(bool)); /* are the parties in one file? */
     }
-    cgm_cost_reduction(of, sizeof(uint64_t));
+    cgm_cost_broadcast(of, 0, sizeof(cgm_points_shape)); /* of the test points */
     cgm_cost_broadcast(of, 0, sizeof(bool));
 }
 
 static void count_features(cgm_cost_model *of)
 {
     if (of->run->config->scaling != CGM_SCALE_NONE) {
-        count_spread(of);
+        cgm_cost_count_spread(of);
     }
 }
 
@@ -112,7 +117,7 @@ static void count_lengthscale(cgm_cost_model *of)
 {
     const cgm_cost_search *search = &of->run->search;
     cgm_cost_reduction(of, sizeof(double)); /* which instruction set? */
-    count_spread(of);
+    cgm_cost_count_spread(of);
     if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN) {
         count_median(of);
     } else if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
@@ -438,6 +443,7 @@ static const struct {
 } stages[] = {
     {"input", count_input},
     {"features", count_features},
+    {"generator", cgm_cost_count_generator},
     {"lengthscale", count_lengthscale},
     {"kernel_sums", count_kernel_sums},
     {"coalition", count_coalition},

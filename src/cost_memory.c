@@ -46,22 +46,39 @@ static void add(bytes *to, bytes more)
     to->shared += more.shared;
 }
 
+static bool is_generated(const cgm_cost_model *of)
+{
+    return of->run->config->generator_type != CGM_GENERATOR_FILE;
+}
+
+static bytes keep_pool(const cgm_cost_model *of, int rank)
+{
+    return of_pool(of, rank,
+                   row_bytes(of) + (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0));
+}
+
 static bytes keep_input(const cgm_cost_model *of, int rank)
 {
     const double point = row_bytes(of) + (of->shard->has_labels ? sizeof(int64_t) : 0.0);
-    const double candidate =
-        row_bytes(of) + (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0);
-    bytes kept = of_pool(of, rank, candidate);
+    bytes kept = is_generated(of) ? (bytes){0.0, 0.0} : keep_pool(of, rank);
     kept.own += of->homes[rank].points * point +
                 (double)of->shard->n_parties * (NAME_BYTES + 3.0 * sizeof(int64_t));
     return kept;
 }
 
 /* The scaled pool. */
-static bytes keep_features(const cgm_cost_model *of, int rank)
+static bytes keep_scaled(const cgm_cost_model *of, int rank)
 {
     const bool scaled = of->run->config->scaling != CGM_SCALE_NONE;
     return scaled ? of_pool(of, rank, row_bytes(of)) : (bytes){0.0, 0.0};
+}
+
+/* The pool that is drawn, and scaled. */
+static bytes keep_drawn(const cgm_cost_model *of, int rank)
+{
+    bytes kept = keep_pool(of, rank);
+    add(&kept, keep_scaled(of, rank));
+    return kept;
 }
 
 /* The packed pool, from the first walk round the ring on. */
@@ -202,6 +219,7 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
         bytes kept = keep_input(of, r);
         double beside[CGM_COST_STAGES] = {
             [CGM_COST_INPUT] = n * (2.0 * NAME_BYTES + (double)sizeof(cgm_place)),
+            [CGM_COST_GENERATOR] = cgm_cost_generator_bytes(of, r),
             [CGM_COST_LENGTHSCALE] = search ? lengthscale_bytes(of, r) : 0.0,
             [CGM_COST_KERNEL_SUMS] = kernel_sums_bytes(of, r),
             [CGM_COST_COALITION] = coalition_bytes(of, r),
@@ -213,8 +231,10 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
             [CGM_COST_OUTPUT] = output_bytes(of, r),
         };
         for (int k = 0; k < CGM_COST_STAGES; k++) {
-            if (k == CGM_COST_FEATURES) {
-                add(&kept, keep_features(of, r));
+            if (k == CGM_COST_FEATURES && !is_generated(of)) {
+                add(&kept, keep_scaled(of, r));
+            } else if (k == CGM_COST_GENERATOR && is_generated(of)) {
+                add(&kept, keep_drawn(of, r));
             } else if (k == (search ? CGM_COST_LENGTHSCALE : CGM_COST_KERNEL_SUMS)) {
                 add(&kept, keep_packed(of, r));
             }

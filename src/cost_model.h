@@ -59,6 +59,15 @@ void cgm_cost_gather(cgm_cost_model *of, double bytes);
 /** Every rank sends elements first[r] .. first[r + 1] - 1 to all others. */
 void cgm_cost_all_gather(cgm_cost_model *of, const int64_t *first, double element);
 
+/** Local. The ranges and moments of all points (spread.c). */
+void cgm_cost_count_spread(cgm_cost_model *of);
+
+/** Local. The stage `generator`. */
+void cgm_cost_count_generator(cgm_cost_model *of);
+
+/** Local. Memory of a rank beside what it keeps, while a generator is trained. */
+double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank);
+
 /** What a rank hands over after a meeting to the rank met, and gets from the one that met it. */
 typedef void cgm_cost_hand_over(cgm_cost_model *of, int rank, int met, int met_by);
 

@@ -121,15 +121,14 @@ static double parameters_of(int64_t n_components, int64_t n_features)
     return (double)(n_components * cgm_gmm_products(n_features) - 1);
 }
 
-/* Starts of a mixture for which there are so many points for each parameter; else one: of hardly
- * more points than parameters the likeliest mixture is that which is closest to single points. */
-enum { STARTS = 4 };
+/* Points for each parameter, from which on several starts pay: of hardly more points than
+ * parameters the likeliest mixture is that which is closest to single points. */
 #define POINTS_A_PARAMETER 1.25
 
 int cgm_gmm_starts(int64_t n_components, int64_t n_points, int64_t n_features)
 {
     const double least = POINTS_A_PARAMETER * parameters_of(n_components, n_features);
-    return n_components > 1 && (double)n_points >= least ? STARTS : 1;
+    return n_components > 1 && (double)n_points >= least ? CGM_GMM_STARTS : 1;
 }
 
 /* ---- the mixture of one class ---- */
@@ -237,7 +236,7 @@ static void describe_class(const training *of, const gmm_points *points, const g
     class->converged = mixture->converged;
     class->log_likelihood = mixture->log_likelihood - log_scale;
     class->criterion += 2.0 * (double)points->n_points * log_scale;
-    class->is_scarce = points->n_points <= points->n_features;
+    class->is_scarce = points->n_points <= of->shard->n_features;
     class->is_short = of->options->components > n_centres;
 }
 
@@ -306,11 +305,11 @@ static cgm_status grow(training *of, int64_t more)
 }
 
 /* Room for the centres and for three mixtures of as many components as most. */
-static cgm_status make_room(cgm_comm *comm, int64_t n_features, int64_t most, start starts[STARTS],
-                            gmm_mixture mixtures[3])
+static cgm_status make_room(cgm_comm *comm, int64_t n_features, int64_t most,
+                            start starts[CGM_GMM_STARTS], gmm_mixture mixtures[3])
 {
     cgm_status status = CGM_OK;
-    for (int k = 0; k < STARTS && status == CGM_OK; k++) {
+    for (int k = 0; k < CGM_GMM_STARTS && status == CGM_OK; k++) {
         starts[k].centres = cgm_alloc(comm, most * n_features, sizeof *starts[k].centres);
         status = starts[k].centres != NULL ? CGM_OK : CGM_ERR_MEMORY;
     }
@@ -325,12 +324,12 @@ static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, g
 {
     cgm_comm *comm = of->comm;
     const int64_t most = sizes[n_sizes - 1];
-    start starts[STARTS] = {{0}};
+    start starts[CGM_GMM_STARTS] = {{0}};
     gmm_mixture mixtures[3] = {{0}};
     cgm_status status =
         cgm_agree(comm, make_room(comm, points->n_features, most, starts, mixtures));
     starts[0].count = 1; /* of one component, the mean of all points, 0 */
-    for (int k = 0; k < STARTS && most > 1 && status == CGM_OK; k++) {
+    for (int k = 0; k < CGM_GMM_STARTS && most > 1 && status == CGM_OK; k++) {
         status = gmm_choose_centres(comm, of->shard, points, of->seed, k, most, starts[k].centres,
                                     &starts[k].count);
     }
@@ -345,7 +344,7 @@ static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, g
     if (status == CGM_OK) {
         append_mixture(of, points, &mixtures[0], &of->gmm->classes[c]);
     }
-    for (int k = 0; k < STARTS; k++) {
+    for (int k = 0; k < CGM_GMM_STARTS; k++) {
         free(starts[k].centres);
     }
     for (int k = 0; k < 3; k++) {

@@ -90,7 +90,8 @@ static void read_result(costed *at)
                                         "/timings/rank_bytes_sent", "/timings/rank_bytes_received"};
     cgm_comm *comm = at->comm;
     assert_all_ranks(comm, cgm_shard_read(comm, at->data, &at->shard) == CGM_OK);
-    assert_all_ranks(comm, cgm_candidates_read(comm, at->data, &at->shard,
+    const bool is_read = at->config.generator_type == CGM_GENERATOR_FILE;
+    assert_all_ranks(comm, cgm_candidates_read(comm, is_read ? at->data : at->result, &at->shard,
                                                at->config.pool_placement, &at->pool) == CGM_OK);
     assert_all_ranks(comm, cgm_h5_open(comm, at->result, &at->file) == CGM_OK);
     assert_all_ranks(comm,
@@ -150,6 +151,39 @@ static void read_rewards(costed *at)
     free(of_all);
 }
 
+/* A number of every class from /generator. */
+static double *read_class_numbers(costed *at, const char *path, int64_t *count)
+{
+    cgm_h5_info info;
+    double *numbers = cgm_h5_read(&at->file, path, NULL, CGM_H5_DOUBLE, &info);
+    assert_all_ranks(at->comm, numbers != NULL);
+    *count = info.count;
+    return numbers;
+}
+
+/* How the mixtures came about. The caller frees it. */
+static cgm_cost_class *read_classes(costed *at, int64_t *count)
+{
+    *count = 0;
+    if (at->config.generator_type != CGM_GENERATOR_GMM) {
+        return NULL;
+    }
+    double *points = read_class_numbers(at, "/generator/class_points", count);
+    double *components = read_class_numbers(at, "/generator/components", count);
+    double *passes = read_class_numbers(at, "/generator/passes", count);
+    double *component_passes = read_class_numbers(at, "/generator/component_passes", count);
+    cgm_cost_class *classes = calloc((size_t)*count, sizeof *classes);
+    for (int64_t c = 0; c < *count; c++) {
+        classes[c] =
+            (cgm_cost_class){(int64_t)points[c], components[c], passes[c], component_passes[c]};
+    }
+    free(points);
+    free(components);
+    free(passes);
+    free(component_passes);
+    return classes;
+}
+
 static void count_model(costed *at)
 {
     cgm_comm *comm = at->comm;
@@ -166,8 +200,12 @@ static void count_model(costed *at)
     assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->pool,
                                               &none, &features) == CGM_OK);
     assert_all_ranks(comm, cgm_spread_measure(comm, &at->shard, &at->pool, &spread) == CGM_OK);
+    int64_t n_classes;
+    cgm_cost_class *classes = read_classes(at, &n_classes);
     const cgm_cost_run run = {
         .size = comm->size,
+        .n_classes = n_classes,
+        .classes = classes,
         .config = &at->config,
         .shard = &at->shard,
         .n_candidates = at->pool.n_points,
@@ -181,6 +219,7 @@ static void count_model(costed *at)
     assert_all_ranks(comm, cgm_cost_count(comm, &run, &at->cost) == CGM_OK);
     cgm_spread_destroy(&spread);
     cgm_features_destroy(&features);
+    free(classes);
 }
 
 static double sum(const double *values, int64_t count)
@@ -333,6 +372,17 @@ static void test_sliced_pool(void **state)
              ", significance\nsignificance_points = 1100\n");
 }
 
+/* A pool that is drawn: mixtures of one size, and of several. */
+static void test_generated_pool(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=3", "--points=700", "--classes=2", "--candidates=1"),
+             "[generator]\ntype = gmm\nsize = 1300\ncomponents = 3\n[kernel]\nlengthscale = "
+             "0.3\n" MEASURES "\n");
+    cost_run(*state, OPTIONS("--parties=2", "--points=600", "--classes=2", "--candidates=1"),
+             "[generator]\ntype = gmm\nsize = 1300\n[features]\nscale = minmax\n"
+             "[kernel]\nlengthscale = 0.3\n" MEASURES "\n");
+}
+
 /* More ranks than parties, which take their points in shares; more points than the median is taken
  * of. */
 static void test_fewest_parties(void **state)
@@ -353,9 +403,8 @@ static void test_many_parties(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_parties),
-        cmocka_unit_test(test_sliced_pool),
-        cmocka_unit_test(test_fewest_parties),
+        cmocka_unit_test(test_few_parties),    cmocka_unit_test(test_sliced_pool),
+        cmocka_unit_test(test_generated_pool), cmocka_unit_test(test_fewest_parties),
         cmocka_unit_test(test_many_parties),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

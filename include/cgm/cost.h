@@ -5,12 +5,12 @@
  *
  * The model walks the way of the data as the stages do (the ring of pairs.c, the exchanges of
  * kernel_sums.c, ...) from sizes alone. What depends on the data's values, the passes of the choice
- * of the lengthscale and the draws of every reward, is given to it: with the numbers of a run it
- * counts what that run counted, and so it does for the measures if it knows what rewards hold. The
- * exception are bytes of the sampling, where ranks take parties as they come free, and of the
- * measures: there the model has what is to be expected. It leaves out what only parties
- * that are exactly alike, or a quadrature that has to be refined, make a run send, what ScaLAPACK
- * sends by itself, and the few texts of the output.
+ * of the lengthscale and of the mixtures and the draws of every reward, is given to it: with the
+ * numbers of a run it counts what that run counted, and so it does for the measures if it knows
+ * what rewards hold. The exception are bytes of the sampling, where ranks take parties as they come
+ * free, and of the measures: there the model has what is to be expected. It leaves out what only
+ * parties that are exactly alike, or a quadrature that has to be refined, make a run send, what
+ * ScaLAPACK sends by itself, and the few texts of the output.
  */
 #ifndef CGM_COST_H
 #define CGM_COST_H
@@ -22,6 +22,7 @@
 typedef enum cgm_cost_stage {
     CGM_COST_INPUT,
     CGM_COST_FEATURES,
+    CGM_COST_GENERATOR,
     CGM_COST_LENGTHSCALE,
     CGM_COST_KERNEL_SUMS,
     CGM_COST_COALITION,
@@ -61,6 +62,14 @@ typedef struct cgm_cost_search {
     int64_t trials; /**< lengthscales that rank 0 chose for all */
 } cgm_cost_search;
 
+/** The training of a class's mixture (generator_gmm.h). */
+typedef struct cgm_cost_class {
+    int64_t n_points;
+    double n_components;
+    double passes;
+    double component_passes;
+} cgm_cost_class;
+
 /** A run as the model sees it. All is borrowed. */
 typedef struct cgm_cost_run {
     int size; /**< ranks */
@@ -72,7 +81,10 @@ typedef struct cgm_cost_run {
     bool sliced;
     bool has_candidate_labels;
     cgm_cost_search search;
-    const int64_t *draws; /**< [n_inv_temp of config][n_parties] */
+    int64_t n_classes;             /**< that mixtures are trained of */
+    const cgm_cost_class *classes; /**< [n_classes] */
+    const int64_t *draws;          /**< [n_inv_temp of config][n_parties] */
+    const int64_t *draws;          /**< [n_inv_temp of config][n_parties] */
     cgm_cost_rewards rewards;
     int64_t n_test; /**< points of no party */
 } cgm_cost_run;

@@ -99,7 +99,8 @@ enum { CGM_GMM_SIZES_MAX = 8 };
 int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
                   int64_t sizes[CGM_GMM_SIZES_MAX]);
 
-/** Local. How many starts of a size there are. */
+/** Local. How many starts of a size there are: CGM_GMM_STARTS, or one. */
+enum { CGM_GMM_STARTS = 4 };
 int cgm_gmm_starts(int64_t n_components, int64_t n_points, int64_t n_features);
 
 /** Iterations that tell which of several starts is the best. */

@@ -53,8 +53,8 @@
 /** Values of the ladder this far from zero have the sign that normal evaluation gives them:
  * squaring an exponential nine times leaves an error of 5e-12 of each term, at most 1. */
 #define CGM_LADDER_MARGIN 1e-9
-/** Picture: the least standard deviation that an axis has, relative to where its points lie or, of a
- * principal component, to the first one's. */
+/** Picture: the least standard deviation that an axis has, relative to where its points lie or, of
+ * a principal component, to the first one's. */
 #define CGM_PICTURE_WIDTH 1e-12
 /** Rounding floor of a Shapley error estimate, relative to max |φ| (MATH.md §4). */
 #define CGM_SHAPLEY_ROUNDING 1e-13
@@ -121,6 +121,10 @@
 #define CGM_TEST_TAIL 1e-12
 /** p-values, which have six digits, against those of eigenvalues computed otherwise: relative. */
 #define CGM_TEST_P_VALUE 1e-5
+/** Moments of one component against the points', relative; an iteration of several against one by
+ * brute force, relative or in the features' unit, and what it may lose of the log-likelihood. */
+#define CGM_TEST_MIXTURE 1e-11
+#define CGM_TEST_ITERATION 1e-9
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4

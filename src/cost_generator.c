@@ -1,0 +1,133 @@
+#include <math.h>
+
+#include "cgm/accumulator.h"
+#include "cgm/generator_gmm.h"
+#include "cost_model.h"
+
+/* Doubles that the products of all points of a rank may take, and of a chunk of them; points of a
+ * chunk (generator_gmm_fit.c). */
+#define KEPT_DOUBLES 8388608.0
+#define CHUNK_DOUBLES 262144.0
+#define CHUNK_LEAST 8.0
+
+/* Sums of a pass, the objective and the pause among them. */
+static void count_pass(cgm_cost_model *of, double sums)
+{
+    cgm_cost_accumulators(of, sums + 2.0);
+}
+
+/* Choice of the centres: keys, numbers and coordinates of the points drawn, then what each of them
+ * would leave. */
+static void count_centres(cgm_cost_model *of, double most)
+{
+    const double d = (double)of->shard->n_features;
+    cgm_cost_reduction(of, most * CGM_GMM_TRIALS * (2.0 + d) * sizeof(double));
+    for (double k = 1.0; k < most; k += 1.0) {
+        cgm_cost_accumulators(of, CGM_GMM_TRIALS);
+    }
+}
+
+/* Passes that make clusters of the points. */
+static void count_clusters(cgm_cost_model *of, const cgm_cost_class *class, const int64_t *sizes,
+                           int n_sizes)
+{
+    const int64_t d = of->shard->n_features;
+    const double products = (double)cgm_gmm_products(d);
+    for (int s = 0; s < n_sizes; s++) {
+        const double k = (double)sizes[s];
+        const int starts = cgm_gmm_starts(sizes[s], class->n_points, d);
+        for (int start = 0; start < starts; start++) {
+            if (sizes[s] > 1) {
+                count_pass(of, k * (1.0 + (double)d));
+            }
+            count_pass(of, k * products);
+        }
+    }
+}
+
+static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
+{
+    const double d = (double)of->shard->n_features;
+    const double products = (double)cgm_gmm_products(of->shard->n_features);
+    int64_t sizes[CGM_GMM_SIZES_MAX];
+    const int n_sizes = cgm_gmm_sizes(of->run->config->gmm.components, class->n_points,
+                                      of->shard->n_features, sizes);
+    const int64_t most = sizes[n_sizes - 1];
+    cgm_cost_reduction(of, sizeof(int64_t));
+    cgm_cost_accumulators(of, d);
+    cgm_cost_accumulators(of, d);
+    for (int start = 0; start < CGM_GMM_STARTS && most > 1; start++) {
+        count_centres(of, (double)most);
+    }
+    count_clusters(of, class, sizes, n_sizes);
+    /* Coefficients from rank 0, and sums. */
+    cgm_cost_broadcast(of, 0, class->component_passes * products * sizeof(double));
+    cgm_cost_reduction(of, class->passes * (sizeof(int64_t) + 2.0 * sizeof(cgm_accumulator)) +
+                               class->component_passes * products * sizeof(cgm_accumulator));
+    cgm_cost_broadcast(of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double));
+    for (int r = 0; r < of->run->size; r++) {
+        const double share = of->homes[r].points / (double)of->shard->n_points;
+        of->work[r].multiply_adds +=
+            2.0 * class->component_passes * products * (double)class->n_points * share;
+    }
+}
+
+/* What ranks have of the labels. */
+static void count_labels(cgm_cost_model *of)
+{
+    const double bytes = (CGM_GMM_CLASSES_MAX + 2.0) * sizeof(int64_t);
+    for (int r = 0; r < of->run->size && of->run->size > 1; r++) {
+        of->work[r].bytes_sent += bytes;
+        of->work[r].bytes_received += bytes * (of->run->size - 1);
+    }
+}
+
+void cgm_cost_count_generator(cgm_cost_model *of)
+{
+    const cgm_config *config = of->run->config;
+    if (config->generator_type == CGM_GENERATOR_FILE) {
+        return;
+    }
+    if (config->generator_type == CGM_GENERATOR_GMM) {
+        cgm_cost_count_spread(of);
+        if (of->shard->has_labels) {
+            count_labels(of);
+        }
+        for (int64_t c = 0; c < of->run->n_classes; c++) {
+            count_class(of, &of->run->classes[c]);
+        }
+    }
+    if (config->pool_placement == CGM_POOL_AUTO) {
+        cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
+    }
+    cgm_cost_reduction(of, sizeof(uint64_t));
+}
+
+double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank)
+{
+    if (of->run->config->generator_type != CGM_GENERATOR_GMM) {
+        return 0.0;
+    }
+    const int64_t d = of->shard->n_features;
+    const double products = (double)cgm_gmm_products(d);
+    const double threads = (double)of->run->config->threads;
+    double most = 0.0;
+    for (int64_t c = 0; c < of->run->n_classes; c++) {
+        const cgm_cost_class *class = &of->run->classes[c];
+        int64_t sizes[CGM_GMM_SIZES_MAX];
+        const int n_sizes =
+            cgm_gmm_sizes(of->run->config->gmm.components, class->n_points, d, sizes);
+        const double k = (double)sizes[n_sizes - 1];
+        const double local = fmin((double)class->n_points, of->homes[rank].points);
+        const double chunk =
+            fmin(fmax(CHUNK_DOUBLES / products, CHUNK_LEAST), (double)CGM_BLOCK_POINTS);
+        const double kept = local * products <= KEPT_DOUBLES ? local * products : 0.0;
+        const double values = k * products;
+        const double work = chunk * (products + 2.0 * k) + values;
+        const double doubles = local * ((double)d + 2.0) + kept + 2.0 * values + threads * work +
+                               6.0 * k * (double)(d * d);
+        most = fmax(most, doubles * sizeof(double) +
+                              (threads + 1.0) * values * (double)sizeof(cgm_accumulator));
+    }
+    return most;
+}
