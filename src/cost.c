@@ -70,7 +70,7 @@ static void count_input(cgm_cost_model *of)
         cgm_cost_all_gather(of, shard->first_party, sizeof(cgm_place));
     }
     cgm_cost_reduction(of, n * sizeof(uint64_t));
-    cgm_cost_broadcast(of, 0, sizeof(cgm_points_shape));
+    cgm_cost_broadcast(of, 0, 2.0 * sizeof(cgm_points_shape)); /* of the pool, of test points */
     if (of->run->config->pool_placement == CGM_POOL_AUTO) {
         cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
     }
