@@ -240,7 +240,7 @@ info:
 
 help:
 	@echo 'make                  build $(BUILD)/cgm'
-	@echo 'make demo             set up this machine if need be, simulate data, run it on 5 ranks'
+	@echo 'make demo             set up this machine if need be, simulate data, run it on 5 ranks, show it'
 	@echo 'make test             set up this machine if need be, run all tests'
 	@echo 'make check-asan       tests under the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind   tests under valgrind'

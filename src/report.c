@@ -35,13 +35,9 @@ void cgm_report_header(cgm_comm *comm, const cgm_run *run, FILE *stream)
     if (run->config->input_candidates[0] != '\0') {
         cgm_columns_print_line(stream, "candidates", run->config->input_candidates);
     }
-    cgm_report_print_candidates(run->candidates.n_points, stream);
-    if (run->config->generator_type != CGM_GENERATOR_FILE) {
-        fprintf(stream, "%-*sto be drawn from a %s of all parties' points\n", LABEL, "",
-                cgm_generator_name(run->config->generator_type));
-    }
     char *options = cgm_config_text(comm, run->config, false);
     if (options != NULL) {
+        cgm_report_print_candidates(run->candidates.n_points, options, stream);
         cgm_report_print_options(options, stream);
     }
     free(options);

@@ -60,7 +60,7 @@ void cgm_report_print(const cgm_report_data *data, bool origin, FILE *stream);
 /** How many parties, points, features and candidates there are, in lines. */
 void cgm_report_print_sizes(int64_t n_parties, const int64_t *party_points, int64_t n_features,
                             bool has_labels, FILE *stream);
-void cgm_report_print_candidates(int64_t n_candidates, FILE *stream);
+void cgm_report_print_candidates(int64_t n_candidates, const char *options, FILE *stream);
 
 /** The options that decide most, of all of them as INI text. */
 void cgm_report_print_options(const char *options, FILE *stream);

@@ -33,12 +33,6 @@ void cgm_report_print_sizes(int64_t n_parties, const int64_t *party_points, int6
             (long long)n_features, plural(n_features), has_labels ? "labels" : "no labels");
 }
 
-void cgm_report_print_candidates(int64_t n_candidates, FILE *stream)
-{
-    fprintf(stream, "%-*s%lld candidate%s\n", LABEL, "", (long long)n_candidates,
-            plural(n_candidates));
-}
-
 /* The value of an option, which the caller frees. */
 static char *copy_value(const cgm_report_option *option)
 {
@@ -49,6 +43,26 @@ static bool is_option(const cgm_report_option *option, const char *key)
 {
     return strlen(key) == (size_t)option->key_length &&
            strncmp(option->key, key, (size_t)option->key_length) == 0;
+}
+
+/* They come from a file, or from a model. */
+void cgm_report_print_candidates(int64_t n_candidates, const char *options, FILE *stream)
+{
+    cgm_report_option option = {.section = NULL};
+    fprintf(stream, "%-*s%lld candidate%s", LABEL, "", (long long)n_candidates,
+            plural(n_candidates));
+    while (cgm_report_next_option(&options, &option)) {
+        const bool is_type =
+            strncmp(option.section, "generator]", 10) == 0 && is_option(&option, "type");
+        char *value = is_type ? copy_value(&option) : NULL;
+        if (value != NULL && strcmp(value, "file") != 0) {
+            fputs(", drawn from a ", stream);
+            cgm_columns_print(stream, value, 20);
+            fputs(" of all parties' points", stream);
+        }
+        free(value);
+    }
+    fputc('\n', stream);
 }
 
 void cgm_report_print_options(const char *options, FILE *stream)
@@ -99,7 +113,7 @@ static void print_origin(const cgm_report_data *data, FILE *stream)
     cgm_report_print_sizes(data->n_parties, data->n_points, data->n_features, data->has_labels,
                            stream);
     print_option(data->options, "candidates", "candidates", stream);
-    cgm_report_print_candidates(data->n_candidates, stream);
+    cgm_report_print_candidates(data->n_candidates, data->options, stream);
     cgm_report_print_options(data->options, stream);
     fputc('\n', stream);
 }

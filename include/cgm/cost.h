@@ -84,7 +84,6 @@ typedef struct cgm_cost_run {
     int64_t n_classes;             /**< that mixtures are trained of */
     const cgm_cost_class *classes; /**< [n_classes] */
     const int64_t *draws;          /**< [n_inv_temp of config][n_parties] */
-    const int64_t *draws;          /**< [n_inv_temp of config][n_parties] */
     cgm_cost_rewards rewards;
     int64_t n_test; /**< points of no party */
 } cgm_cost_run;
