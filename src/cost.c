@@ -400,7 +400,7 @@ static void count_picture(cgm_cost_model *of)
     if (of->shard->n_points < CGM_PICTURE_POINTS) {
         return;
     }
-    count_spread(of);
+    cgm_cost_count_spread(of);
     if (of->shard->n_features > CGM_PICTURE_AXES &&
         of->shard->n_features <= CGM_PICTURE_COMPONENTS) {
         const double d = (double)of->shard->n_features;
