@@ -42,12 +42,6 @@ typedef struct cgm_config {
     int64_t generator_size; /**< candidates to draw, >= 1 */
     bool generator_save;    /**< the pool that was drawn is part of the output */
     cgm_gmm_options gmm;
-    int64_t gan_hidden; /**< units of a hidden layer */
-    int64_t gan_layers; /**< hidden layers of each network */
-    int64_t gan_latent; /**< dimensions of the noise */
-    int64_t gan_steps;
-    int64_t gan_batch; /**< points of a step, of all ranks together */
-    double gan_learning_rate;
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;
