@@ -43,8 +43,9 @@ cgm_plot_style cgm_figure_beta_style(int64_t b, double size)
 void cgm_figure_place(const cgm_plot *plot, int64_t k, int64_t columns, int width, int height,
                       cgm_plot_panel *panel)
 {
+    const int64_t row = k / columns;
     const double x = (double)(k % columns) * width;
-    const double y = plot->height - (double)(k / columns) * height;
+    const double y = plot->height - (double)row * height;
     panel->left = x + CGM_FIGURE_LEFT;
     panel->right = x + width - CGM_FIGURE_RIGHT;
     panel->top = y - CGM_FIGURE_TOP;

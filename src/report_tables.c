@@ -63,7 +63,7 @@ static void add_quantiles(const cgm_report_data *data, party_number *number, con
     if (n <= CGM_REPORT_ROWS) {
         return;
     }
-    double quantiles[CGM_TABLE_COLUMNS][CGM_REPORT_QUANTILES];
+    double quantiles[CGM_TABLE_COLUMNS][CGM_REPORT_QUANTILES] = {{0.0}};
     char text[CGM_TABLE_TEXT];
     double *values = malloc((size_t)n * 2 * sizeof *values);
     if (values == NULL) {

@@ -192,7 +192,8 @@ measure_run()
 {
     local name=$1 file=$2 label=$3 ranks=$4 k
     shift 4
-    printf '[input]\nparties = %s\n[metrics]\nselect = none\n[run]\nprogress = 0\n' "$file" >"$work/run.ini"
+    printf '[input]\nparties = %s\n[metrics]\nselect = none\n[run]\nprogress = 0\n' \
+        "$file" >"$work/run.ini"
     for ((k = 0; k < repeats; k++)); do
         quietly "$mpirun" -n "$ranks" "$build/cgm" run "$work/run.ini" \
             --sampling.inv_temp=1,2,4,8 --output.file="$work/run.h5" --output.overwrite=true "$@"

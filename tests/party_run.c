@@ -24,6 +24,7 @@ static void name_files(cgm_comm *comm, party_run *all)
 {
     int64_t process = getpid();
     cgm_comm_broadcast(comm, &process, sizeof process, 0);
+    *all = (party_run){0};
     snprintf(all->home, sizeof all->home, "/tmp/cgm-test-party-%lld", (long long)process);
     snprintf(all->data, PATH_BYTES, "%s/data.h5", all->home);
     snprintf(all->options, PATH_BYTES, "%s/run.ini", all->home);

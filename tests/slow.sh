@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs that take minutes: many parties, from input to output, and comparisons with other programs.
 # Called by make check-slow.
-# Environment: BUILD (build), MPIRUN, RANKS (as many as there are cores), PYTHON (python3), CGM_SHARED
-# (../shared).
+# Environment: BUILD (build), MPIRUN, RANKS (as many as there are cores), PYTHON (python3),
+# CGM_SHARED (../shared).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=config/mpi.sh
@@ -43,8 +43,8 @@ whole_run()
     local label=$1 data=$work/$1.h5 result=$work/$1.out.h5 start=$EPOCHREALTIME error
     shift
     "$mpirun" -n "$ranks" "$build/cgm" simulate --out "$data" "$@" || return
-    printf '[input]\nparties = %s\n[reward]\ncondition = individual\n[sampling]\ninv_temp = 1\n[metrics]\nselect = none\n' \
-        "$data" >"$work/$label.ini"
+    printf '[%s]\n%s = %s\n' input parties "$data" reward condition individual \
+        sampling inv_temp 1 metrics select none >"$work/$label.ini"
     start=$EPOCHREALTIME
     "$mpirun" -n "$ranks" "$build/cgm" run "$work/$label.ini" --output.file="$result" \
         --run.progress=60 >"$work/$label.log" || {
@@ -71,8 +71,8 @@ verdict "1000 parties: phi against random orders" \
 downstream_run()
 {
     local data=$shared/data/$1.h5 result=$work/$1.out.h5
-    printf '[input]\nparties = %s\n[sampling]\ninv_temp = 1, 8\n[metrics]\nselect = downstream\ndownstream_points = 1000000\n' \
-        "$data" >"$work/$1.ini"
+    printf '[%s]\n%s = %s\n' input parties "$data" sampling inv_temp '1, 8' \
+        metrics select downstream metrics downstream_points 1000000 >"$work/$1.ini"
     "$mpirun" -n "$ranks" "$build/cgm" run "$work/$1.ini" --output.file="$result" \
         --run.progress=60 >"$work/$1.log" || {
         tail -n 20 "$work/$1.log"

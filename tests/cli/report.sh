@@ -130,7 +130,7 @@ a_figure()
     local figure="//*[local-name()='figure'][@id='$2']/*[local-name()='svg'][@role='img']"
     page_holds "$1" "$figure/*[local-name()='title'][@id='$2-title'][string-length(.) > 9]" &&
         page_holds "$1" "$figure/*[local-name()='desc'][string-length(.) > 19]" &&
-        page_holds "$1" "$figure[@aria-labelledby='$2-title $2-description']" &&
+        page_holds "$1" "${figure}[@aria-labelledby='$2-title $2-description']" &&
         page_holds "$1" "$figure//*[local-name()='$3']"
 }
 
@@ -144,8 +144,8 @@ for figure in rewards:use shapley:polygon draws:path points:polygon points-last:
     check "figure ${figure%:*}" a_figure page.html "figure-${figure%:*}" "${figure#*:}"
 done
 check "as many figures as it says" test "$(grep -c '<figure ' page.html)" -eq 7
-check "colours follow the page" test "$(grep -c '\(fill\|stroke\|color\)="\(rgb\|#\|black\|white\)' \
-    page.html)" -eq 0
+fixed='\(fill\|stroke\|color\)="\(rgb\|#\|black\|white\)'
+check "colours follow the page" test "$(grep -c "$fixed" page.html)" -eq 0
 check "a language" page_holds page.html "/*[@lang='en']"
 check "no table without a caption" test "$(xmllint --xpath \
     "count(//*[local-name()='table'][not(*[1][local-name()='caption'])])" page.html)" = 0
@@ -203,7 +203,8 @@ write_gnuplot "echo '<svg viewBox=\"0 0 1 1\"><script>alert(1)</script></svg>'"
 page_with script "$work/bin:$PATH"
 accepted "a figure with a script is none" '0 figures; 7 are missing'
 check "its page is sound" sound_page script.html
-write_gnuplot "echo '<svg viewBox=\"0 0 1 1\"><g onload=\"x\" id=\"y\"><text>&bad;</text></g></svg>'"
+foreign='<g onload="x" id="y"><text>&bad;</text></g>'
+write_gnuplot "echo '<svg viewBox=\"0 0 1 1\">$foreign</svg>'"
 page_with entity "$work/bin:$PATH"
 accepted "a figure with a foreign entity is none" '0 figures; 7 are missing'
 check "its page is sound" sound_page entity.html
@@ -271,7 +272,8 @@ accepted "JSON of strange names"
 check "it parses" json "$out"
 check "a name is that name" test "$(jq -r '.parties[2].name' "$out")" = \
     "<script>alert(1)</script><b title='x' & \"y\">&amp;"
-check "control characters are escaped" test "$(LC_ALL=C grep -c $'[\x01-\x09\x0b-\x1f\x7f]' "$out")" -eq 0
+controls=$'[\x01-\x09\x0b-\x1f\x7f]'
+check "control characters are escaped" test "$(LC_ALL=C grep -c "$controls" "$out")" -eq 0
 alone report strange.h5
 accepted "tables of strange names"
 check "no control characters reach the terminal" test \
@@ -303,7 +305,8 @@ head -c 20000 results.h5 >cut.h5
 alone report cut.h5 --html new.html
 refused "a file that is cut off" 3 'cut\.h5'
 for damage in "/shapley/phi shorten" "/shapley/phi remove" "/parties/name remove" \
-    "/parties/n_points negate" "/sampling/beta_1/offsets negate" "/sampling/beta_1/offsets shorten" \
+    "/parties/n_points negate" \
+    "/sampling/beta_1/offsets negate" "/sampling/beta_1/offsets shorten" \
     "/sampling/beta_4/values remove" "/sampling/beta_1/data flatten" "/picture/counts flatten" \
     "/picture/counts negate" "/picture/party negate" "/picture/low remove" \
     "/metrics/beta_1/mmd2_after shorten" "/timings/max shorten" "/incentives/holds shorten" \
