@@ -280,15 +280,18 @@ static void compare_mixtures(cgm_comm *comm, const cgm_gmm *a, const cgm_gmm *b)
     }
 }
 
-/* Of all ranks together, of each rank alone with all points, and of three threads. */
+/* Of all ranks together, of each rank alone with all points, and of three threads, which share
+ * passes over many points only. */
 static void test_same_bits(void **state)
 {
     cgm_comm *comm = *state;
     const planted cases[] = {{2, (const int64_t[]){1700, 90}, planted_make_overlapping, false},
                              {3, (const int64_t[]){900, 40, 601}, planted_make_clusters, true},
-                             {1, (const int64_t[]){1100}, planted_make_discrete, true}};
-    for (int k = 0; k < 3; k++) {
-        const cgm_gmm_options options = planted_options(k == 1 ? 0 : 4);
+                             {1, (const int64_t[]){1100}, planted_make_discrete, true},
+                             {2, (const int64_t[]){9000, 17000}, planted_make_overlapping, false}};
+    for (int k = 0; k < 4; k++) {
+        cgm_gmm_options options = planted_options(k == 1 ? 0 : k == 3 ? 8 : 4);
+        options.max_iterations = k == 3 ? 2 : 200;
         cgm_model models[3];
         const cgm_gmm *together = planted_train(comm, &cases[k], &options, &models[0]);
         comm->threads = 3;
