@@ -18,11 +18,11 @@ static void count_pass(cgm_cost_model *of, double sums)
 
 /* Choice of the centres: keys, numbers and coordinates of the points drawn, then what each of them
  * would leave. */
-static void count_centres(cgm_cost_model *of, double most)
+static void count_centres(cgm_cost_model *of, int64_t most)
 {
     const double d = (double)of->shard->n_features;
-    cgm_cost_reduction(of, most * CGM_GMM_TRIALS * (2.0 + d) * sizeof(double));
-    for (double k = 1.0; k < most; k += 1.0) {
+    cgm_cost_reduction(of, (double)most * CGM_GMM_TRIALS * (2.0 + d) * sizeof(double));
+    for (int64_t k = 1; k < most; k++) {
         cgm_cost_accumulators(of, CGM_GMM_TRIALS);
     }
 }
@@ -57,7 +57,7 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     cgm_cost_accumulators(of, d);
     cgm_cost_accumulators(of, d);
     for (int start = 0; start < CGM_GMM_STARTS && most > 1; start++) {
-        count_centres(of, (double)most);
+        count_centres(of, most);
     }
     count_clusters(of, class, sizes, n_sizes);
     /* Coefficients from rank 0, and sums. */

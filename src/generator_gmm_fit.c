@@ -13,6 +13,8 @@
 /* Points whose products are formed together, at the most; doubles that these should not exceed, so
  * that they stay in a cache; points at the least. */
 enum { CHUNK_MOST = CGM_BLOCK_POINTS, CHUNK_DOUBLES = 1 << 18, CHUNK_LEAST = 8 };
+/* Multiply-adds of a pass from which on threads share it: about 0.1 ms. */
+enum { THREAD_WORK = 1 << 20 };
 /* Doubles that the products of all points of a rank may take. */
 enum { KEPT_DOUBLES = 1 << 23 };
 /* Factors of sums of exponentials between two logarithms: each at most CGM_GMM_COMPONENTS_MAX. */
@@ -185,7 +187,9 @@ static cgm_status run_pass(gmm_fit *fit, const pass *of, double *objective)
     for (int t = 0; t < comm->threads; t++) {
         memset(fit->threads[t].sums, 0, (size_t)n_sums * sizeof(cgm_accumulator));
     }
-#pragma omp parallel for schedule(dynamic) num_threads(comm->threads)
+    const int64_t multiply_adds = fit->points->n_local * of->n_components * (of->terms + of->kept);
+#pragma omp parallel for schedule(dynamic)                                                         \
+    num_threads(comm->threads) if (multiply_adds >= THREAD_WORK)
     for (int64_t b = 0; b < fit->points->n_blocks; b++) {
         add_block(fit, of, &fit->points->blocks[b], &fit->threads[omp_get_thread_num()]);
     }

@@ -21,6 +21,7 @@ typedef struct search {
     int64_t start;
     double *nearest; /* [n_local] squared distance to the nearest centre */
     double *drawn;   /* [TRIALS][n_features] */
+    uint64_t *words; /* the same, bit for bit */
 } search;
 
 /* The least E/w of a trial and its point, as far as they are known; number counts all parties'
@@ -121,7 +122,9 @@ static bool draw_points(search *of, int64_t k)
             }
         }
     }
-    cgm_comm_or(comm, (uint64_t *)of->drawn, TRIALS * d);
+    memcpy(of->words, of->drawn, (size_t)(TRIALS * d) * sizeof *of->words);
+    cgm_comm_or(comm, of->words, TRIALS * d);
+    memcpy(of->drawn, of->words, (size_t)(TRIALS * d) * sizeof *of->words);
     return isfinite(numbers[0]);
 }
 
@@ -190,12 +193,14 @@ cgm_status gmm_choose_centres(cgm_comm *comm, const cgm_shard *shard, const gmm_
     search of = {.comm = comm, .shard = shard, .points = points, .seed = seed, .start = start};
     of.nearest = cgm_alloc(comm, points->n_local, sizeof *of.nearest);
     of.drawn = cgm_alloc(comm, TRIALS * points->n_features, sizeof *of.drawn);
-    const bool complete = of.nearest != NULL && of.drawn != NULL;
+    of.words = cgm_alloc(comm, TRIALS * points->n_features, sizeof *of.words);
+    const bool complete = of.nearest != NULL && of.drawn != NULL && of.words != NULL;
     cgm_status status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
     if (status == CGM_OK) {
         choose(&of, most, centres, n_found);
     }
     free(of.nearest);
     free(of.drawn);
+    free(of.words);
     return status;
 }

@@ -53,7 +53,7 @@ static const command commands[] = {
      cgm_simulate_print_help},
     {"import", "--out FILE.h5 PARTY.csv ...", "turn CSV files into input", cgm_import,
      cgm_import_print_help},
-    {"generate", "CONFIG.ini --out POOL.h5", "train the generative model alone and draw the pool",
+    {"generate", "CONFIG.ini --out POOL.h5", "train the generative model, draw the pool",
      cgm_generate, cgm_generate_print_help},
     {"diff", "A.h5 B.h5", "compare the results of two runs bit by bit", cgm_diff, NULL},
     {"report", "RESULT.h5 [--html FILE] [--json]", "show a result: tables, a page, or JSON",

@@ -1,6 +1,6 @@
 /* Writes input files for the tests of the command line: small ones, sound, at an edge of what is
  * sound, or broken in one way each, and the parties of a sound one split into a file each. Lists
- * what of a result is NaN, too. */
+ * what of a result is NaN, too, and takes an object out of a file. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
@@ -476,6 +476,13 @@ static void list_nans(const char *path)
     H5Fclose(file);
 }
 
+static void drop(const char *path, const char *object)
+{
+    hid_t file = need(H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), path);
+    need(H5Ldelete(file, object, H5P_DEFAULT), object);
+    H5Fclose(file);
+}
+
 /* Each kind in a file KIND.h5 of the working directory. */
 static void write_all(void)
 {
@@ -490,6 +497,10 @@ int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "split") == 0) {
         split(argv[2], argv[3]);
+        return EXIT_SUCCESS;
+    }
+    if (argc == 4 && strcmp(argv[1], "drop") == 0) {
+        drop(argv[2], argv[3]);
         return EXIT_SUCCESS;
     }
     if (argc == 3 && strcmp(argv[1], "nans") == 0) {
@@ -509,6 +520,7 @@ int main(int argc, char **argv)
     }
     fprintf(stderr, "usage: make_input split INPUT.h5 DIRECTORY\n       make_input all\n"
                     "       make_input nans RESULT.h5\n"
+                    "       make_input drop FILE.h5 OBJECT\n"
                     "       make_input KIND OUT.h5\n");
     for (size_t k = 0; k < n_kinds; k++) {
         fprintf(stderr, "  %-20s %s\n", kinds[k].name, kinds[k].about);

@@ -72,6 +72,14 @@ static void test_defaults(void **state)
     assert_all_ranks(comm, strcmp(config.output_file, "results.h5") == 0);
     assert_all_ranks(comm, !config.output_overwrite);
     assert_all_ranks(comm, config.seed == 1 && config.progress == 10.0);
+    assert_all_ranks(comm, config.generator_type == CGM_GENERATOR_FILE &&
+                               config.generator_size == 100000 && config.generator_save);
+    assert_all_ranks(comm, config.gmm.components == 0 && config.gmm.max_iterations == 200 &&
+                               config.gmm.tolerance == 1e-6 &&
+                               config.gmm.class_share == CGM_GMM_SHARE_POOL);
+    assert_all_ranks(comm, config.gan_hidden == 128 && config.gan_layers == 2 &&
+                               config.gan_latent == 16 && config.gan_steps == 5000 &&
+                               config.gan_batch == 256 && config.gan_learning_rate == 1e-3);
     cgm_config_destroy(&config);
 }
 

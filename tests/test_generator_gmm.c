@@ -3,6 +3,7 @@
 //
 // ranks: 1 2 3 5
 // timeout: 120
+// without: valgrind
 #include "harness.h"
 
 #include <math.h>
@@ -69,7 +70,7 @@ static double log_density(const cgm_gmm *gmm, const cgm_gmm_class *class, const 
     for (int64_t k = 0; k < class->n_components; k++) {
         parts[k] /= sum;
     }
-    return largest + log(sum);
+    return largest + log(fmax(sum, 1.0)); /* the largest is 1 */
 }
 
 enum { COMPONENTS = 8 };
@@ -249,14 +250,15 @@ static void test_planted_number(void **state)
     cgm_model model;
     const cgm_gmm *gmm = planted_train(comm, &of, &options, &model);
     assert_all_ranks(comm, gmm->n_components == 3 && gmm->classes[0].converged);
-    bool found[3] = {false};
-    for (int64_t k = 0; k < 3; k++) {
-        const double *mean = gmm->means + 2 * k;
-        const int64_t cluster = (int64_t)round(mean[0] / 10.0);
-        assert_all_ranks(comm, cluster >= 0 && cluster < 3 && !found[cluster]);
-        found[cluster] = true;
-        const double expected[2] = {10.0 * (double)cluster, cluster == 1 ? 15.0 : 0.0};
-        assert_close_array(comm, mean, expected, 2, 0.0, 4.5 / sqrt(400.0));
+    for (int cluster = 0; cluster < 3; cluster++) {
+        const double expected[2] = {10.0 * cluster, cluster == 1 ? 15.0 : 0.0};
+        int64_t nearest = 0;
+        for (int64_t k = 1; k < 3; k++) {
+            const bool nearer =
+                fabs(gmm->means[2 * k] - expected[0]) < fabs(gmm->means[2 * nearest] - expected[0]);
+            nearest = nearer ? k : nearest;
+        }
+        assert_close_array(comm, gmm->means + 2 * nearest, expected, 2, 0.0, 4.5 / sqrt(400.0));
     }
     model.destroy(model.state);
 }
@@ -280,15 +282,18 @@ static void compare_mixtures(cgm_comm *comm, const cgm_gmm *a, const cgm_gmm *b)
     }
 }
 
-/* Of all ranks together, of each rank alone with all points, and of three threads. */
+/* Of all ranks together, of each rank alone with all points, and of three threads, which share
+ * passes over many points only. */
 static void test_same_bits(void **state)
 {
     cgm_comm *comm = *state;
     const planted cases[] = {{2, (const int64_t[]){1700, 90}, planted_make_overlapping, false},
                              {3, (const int64_t[]){900, 40, 601}, planted_make_clusters, true},
-                             {1, (const int64_t[]){1100}, planted_make_discrete, true}};
-    for (int k = 0; k < 3; k++) {
-        const cgm_gmm_options options = planted_options(k == 1 ? 0 : 4);
+                             {1, (const int64_t[]){1100}, planted_make_discrete, true},
+                             {2, (const int64_t[]){9000, 17000}, planted_make_overlapping, false}};
+    for (int k = 0; k < 4; k++) {
+        cgm_gmm_options options = planted_options(k == 1 ? 0 : k == 3 ? 8 : 4);
+        options.max_iterations = k == 3 ? 2 : 200;
         cgm_model models[3];
         const cgm_gmm *together = planted_train(comm, &cases[k], &options, &models[0]);
         comm->threads = 3;

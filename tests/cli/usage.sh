@@ -12,16 +12,16 @@ accepted "--help without mpirun" '^usage: cgm '
 run 3 --help
 accepted "--help" '^usage: cgm '
 check "--help speaks once" test "$(grep -c '^usage:' "$out")" -eq 1
-for command in run check simulate diff report; do
+for command in run check simulate generate diff report; do
     check "--help names $command" grep -Eq "cgm $command " "$out"
 done
-for command in run check simulate diff; do
+for command in run check simulate generate diff report; do
     run 1 "$command" --help
     accepted "$command --help" "usage: cgm $command"
 done
 run 1 run --help
-keys='input.parties input.candidates kernel.type kernel.lengthscale shapley.method
-    shapley.semivalue shapley.tolerance reward.condition reward.strict sampling.inv_temp
+keys='input.parties input.candidates generator.type generator.size generator.components
+    kernel.type kernel.lengthscale shapley.method shapley.semivalue shapley.tolerance reward.condition reward.strict sampling.inv_temp
     sampling.patience output.file output.overwrite run.seed run.progress'
 for key in $keys; do
     check "run --help names $key" grep -Fq "$key" "$out"
