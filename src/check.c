@@ -132,6 +132,14 @@ static cgm_status describe_pool(cgm_comm *comm, forecast *of)
     return of->config->generator_type == CGM_GENERATOR_GMM ? list_classes(comm, of) : CGM_OK;
 }
 
+static cgm_status count_tests(cgm_comm *comm, const char *path, int64_t n_features, void *state,
+                              int64_t *found)
+{
+    cgm_status status = cgm_testset_count(comm, path, n_features, found);
+    *(int64_t *)state = *found;
+    return status;
+}
+
 static cgm_status read_input(cgm_comm *comm, forecast *of)
 {
     cgm_status status = cgm_shard_read(comm, of->config->input_parties, &of->shard);
@@ -139,7 +147,8 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
         status = describe_pool(comm, of);
     }
     if (status == CGM_OK) {
-        status = cgm_testset_count(comm, pool_path(of->config), of->shard.n_features, &of->n_test);
+        status = cgm_pipeline_look_for_tests(comm, of->config, of->shard.n_features, count_tests,
+                                             &of->n_test);
     }
     if (status != CGM_OK) {
         return status;

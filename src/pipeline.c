@@ -36,20 +36,30 @@ static bool are_in_one_file(cgm_comm *comm, const cgm_config *config)
     return answer;
 }
 
-/* From the file of the pool, or else from that of the parties. */
-static cgm_status read_testset(cgm_comm *comm, const char *pool, cgm_run *run)
+static cgm_status read_tests(cgm_comm *comm, const char *path, int64_t n_features, void *state,
+                             int64_t *found)
 {
-    const cgm_config *config = run->config;
-    const bool is_named = pool != config->input_parties;
+    cgm_testset *testset = state;
+    cgm_status status = cgm_testset_read(comm, path, n_features, testset);
+    *found = testset->n_points;
+    return status;
+}
+
+cgm_status cgm_pipeline_look_for_tests(cgm_comm *comm, const cgm_config *config, int64_t n_features,
+                                       cgm_test_look *look, void *state)
+{
+    const bool is_named = config->input_candidates[0] != '\0';
     const bool is_generated = config->generator_type != CGM_GENERATOR_FILE;
-    const int64_t d = run->shard.n_features;
+    int64_t found = 0;
     cgm_status status = CGM_OK;
-    if (is_named || !is_generated) {
-        status = cgm_testset_read(comm, pool, d, &run->testset);
+    if (is_named) {
+        status = look(comm, config->input_candidates, n_features, state, &found);
+    } else if (!is_generated) {
+        status = look(comm, config->input_parties, n_features, state, &found);
     }
-    if (status == CGM_OK && run->testset.n_points == 0 && (is_named || is_generated) &&
+    if (status == CGM_OK && found == 0 && (is_named || is_generated) &&
         are_in_one_file(comm, config)) {
-        status = cgm_testset_read(comm, config->input_parties, d, &run->testset);
+        status = look(comm, config->input_parties, n_features, state, &found);
     }
     return status;
 }
@@ -68,7 +78,8 @@ cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
         cgm_candidates_announce(&shape, run->shard.n_features, &run->candidates);
     }
     if (status == CGM_OK) {
-        status = read_testset(comm, pool, run);
+        status = cgm_pipeline_look_for_tests(comm, config, run->shard.n_features, read_tests,
+                                             &run->testset);
     }
     if (status == CGM_OK) {
         run->input_checksum = input_checksum_of(run);

@@ -129,7 +129,8 @@ static double party_column(const cgm_report_data *data, const void *about, int c
 
 void cgm_report_table_parties(const cgm_report_data *data, cgm_table *table)
 {
-    static const char *const formats[] = {"%.0f", "%.6g", "%.6g", "%.6g", "%.6f", "%.6g"};
+    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.0f", "%.6g", "%.6g",
+                                                           "%.6g", "%.6f", "%.6g"};
     static const cgm_table_column columns[] = {
         {.heading = "points", .width = 11},  {.heading = "v", .width = 12},
         {.heading = "ceiling", .width = 12}, {.heading = "phi", .width = 12},
@@ -185,8 +186,8 @@ static bool add_reward_row(const cgm_report_data *data, int64_t i, cgm_table *ta
 
 void cgm_report_table_rewards(const cgm_report_data *data, cgm_table *table)
 {
-    static const char *const formats[2 * CGM_REPORT_BETAS] = {"%.0f", "%.5g ", "%.0f", "%.5g ",
-                                                              "%.0f", "%.5g ", "%.0f", "%.5g "};
+    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.0f", "%.5g ", "%.0f", "%.5g ",
+                                                           "%.0f", "%.5g ", "%.0f", "%.5g "};
     cgm_table_begin(table, "Synthetic points of each party, and value v of its data with them");
     add_name_column(table, "party");
     for (int64_t b = 0; b < cgm_report_shown_betas(data); b++) {
@@ -280,8 +281,7 @@ static double measure_column(const cgm_report_data *data, const void *about, int
 void cgm_report_table_measure(const cgm_report_data *data, const cgm_report_measure *measure,
                               cgm_table *table)
 {
-    static const char *const formats[CGM_REPORT_BETAS + 1] = {"%.6g", "%.6g", "%.6g", "%.6g",
-                                                              "%.6g"};
+    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.6g", "%.6g", "%.6g", "%.6g", "%.6g"};
     const bool has_before = measure->before != NONE;
     cgm_table_begin(table, "%s", measure->words);
     add_name_column(table, measure->name);
@@ -364,7 +364,7 @@ bool cgm_report_compares_betas(const cgm_report_data *data)
 
 void cgm_report_table_along_beta(const cgm_report_data *data, cgm_table *table)
 {
-    static const char *const formats[] = {"%.4f", "%.4f"};
+    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.4f", "%.4f"};
     cgm_table_begin(table, "Correlation of beta, over its values, with measures of a party");
     add_name_column(table, "corr. with beta");
     if (data->beta_n_rewards != NULL) {

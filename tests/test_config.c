@@ -77,9 +77,6 @@ static void test_defaults(void **state)
     assert_all_ranks(comm, config.gmm.components == 0 && config.gmm.max_iterations == 200 &&
                                config.gmm.tolerance == 1e-6 &&
                                config.gmm.class_share == CGM_GMM_SHARE_POOL);
-    assert_all_ranks(comm, config.gan_hidden == 128 && config.gan_layers == 2 &&
-                               config.gan_latent == 16 && config.gan_steps == 5000 &&
-                               config.gan_batch == 256 && config.gan_learning_rate == 1e-3);
     cgm_config_destroy(&config);
 }
 

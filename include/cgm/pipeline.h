@@ -80,6 +80,19 @@ cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run);
  */
 cgm_status cgm_pipeline_generate(cgm_comm *comm, cgm_run *run);
 
+/** Looks for test points in a file.  Collective.
+ * @param[out] found  how many there are */
+typedef cgm_status cgm_test_look(cgm_comm *comm, const char *path, int64_t n_features, void *state,
+                                 int64_t *found);
+
+/**
+ * Look for /test where it may be: in the file of the pool, or else in that of the parties, if they
+ * are in one.  Collective.
+ * @return the same code on every rank: CGM_OK, also where there is none, or what look returned
+ */
+cgm_status cgm_pipeline_look_for_tests(cgm_comm *comm, const cgm_config *config, int64_t n_features,
+                                       cgm_test_look *look, void *state);
+
 /** Collective over the node (shared memory). Frees what the stages added. Accepts a zeroed struct.
  */
 void cgm_pipeline_release(cgm_run *run);

@@ -15,8 +15,7 @@ configure input.parties=data.h5 generator.type=gmm generator.size=1301 features.
 run 3 generate --help
 accepted "generate --help" 'usage: cgm generate CONFIG\.ini --out'
 for option in --out generator.type generator.size generator.save generator.components \
-    generator.max_iterations generator.tolerance generator.class_share generator.hidden \
-    generator.layers generator.latent generator.steps generator.batch generator.learning_rate; do
+    generator.max_iterations generator.tolerance generator.class_share; do
     check "generate --help names $option" grep -Fq -- "$option" "$out"
 done
 run 1 generate run.ini
@@ -40,8 +39,7 @@ refused "generate from a missing file" 3 'none\.h5'
 for setting in generator.type=vae generator.size=0 generator.size=1e3 generator.save=maybe \
     generator.components=0 generator.components=1001 generator.components=some \
     generator.max_iterations=0 generator.tolerance=0 generator.tolerance=2 \
-    generator.class_share=equal generator.hidden=0 generator.layers=17 generator.latent=0 \
-    generator.steps=0 generator.batch=0 generator.learning_rate=0; do
+    generator.class_share=equal generator.type=gan; do
     run 1 generate run.ini --out pool.h5 "--$setting"
     refused "$setting" 2 "${setting%%=*}"
 done
@@ -62,7 +60,7 @@ for ranks in 2 3 5; do
     check "the pool at $ranks ranks" cmp pool.h5 "pool.$ranks.h5"
 done
 run 1 run run.ini --output.file=alone.h5
-accepted "run alone" 'to be drawn from a gmm'
+accepted "run alone" 'drawn from a gmm'
 # as_alone RANKS OPTION...: a run has the results of alone.h5.
 as_alone()
 {
