@@ -44,7 +44,8 @@ void cgm_figure_place(const cgm_plot *plot, int64_t k, int64_t columns, int widt
                       cgm_plot_panel *panel)
 {
     const double x = (double)(k % columns) * width;
-    const double y = plot->height - (double)(k / columns) * height;
+    const int64_t row = k / columns;
+    const double y = plot->height - (double)row * height;
     panel->left = x + CGM_FIGURE_LEFT;
     panel->right = x + width - CGM_FIGURE_RIGHT;
     panel->top = y - CGM_FIGURE_TOP;

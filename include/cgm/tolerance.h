@@ -43,8 +43,8 @@
 /** Values of the ladder this far from zero have the sign that normal evaluation gives them:
  * squaring an exponential nine times leaves an error of 5e-12 of each term, at most 1. */
 #define CGM_LADDER_MARGIN 1e-9
-/** Picture: the least standard deviation that an axis has, relative to where its points lie or, of a
- * principal component, to the first one's. */
+/** Picture: the least standard deviation that an axis has, relative to where its points lie or, of
+ * a principal component, to the first one's. */
 #define CGM_PICTURE_WIDTH 1e-12
 /** Rounding floor of a Shapley error estimate, relative to max |φ| (MATH.md §4). */
 #define CGM_SHAPLEY_ROUNDING 1e-13

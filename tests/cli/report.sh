@@ -130,7 +130,7 @@ a_figure()
     local figure="//*[local-name()='figure'][@id='$2']/*[local-name()='svg'][@role='img']"
     page_holds "$1" "$figure/*[local-name()='title'][@id='$2-title'][string-length(.) > 9]" &&
         page_holds "$1" "$figure/*[local-name()='desc'][string-length(.) > 19]" &&
-        page_holds "$1" "$figure[@aria-labelledby='$2-title $2-description']" &&
+        page_holds "$1" "${figure}[@aria-labelledby='$2-title $2-description']" &&
         page_holds "$1" "$figure//*[local-name()='$3']"
 }
 
