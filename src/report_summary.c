@@ -142,7 +142,7 @@ static void write_sampling(const cgm_report_data *data, FILE *page)
         fputs("; every reward reached its target.</p>\n", page);
     } else {
         fprintf(page, "; %lld of %lld rewards fell short of their target.</p>\n", (long long)missed,
-                (long long)data->n_sets * (long long)data->n_parties);
+                (long long)data->n_sets * data->n_parties);
     }
 }
 

@@ -18,7 +18,7 @@ typedef struct shown_parties {
 
 static shown_parties choose_shown(const cgm_report_data *data)
 {
-    shown_parties shown;
+    shown_parties shown = {.count = 0};
     shown.count = cgm_selection_choose(data->phi, data->n_parties, CGM_REPORT_ROWS,
                                        CGM_REPORT_LARGEST, CGM_REPORT_SMALLEST, shown.party);
     return shown;
@@ -54,10 +54,9 @@ void cgm_report_quantiles(const double *values, int64_t count, double *work,
 /* A number of party i for a column of a table. */
 typedef double party_number(const cgm_report_data *data, const void *about, int column, int64_t i);
 
-/* Rows of quantiles below a table that does not show all parties; formats [n_columns], of the
- * columns from 1 on. */
+/* Rows of quantiles below a table that does not show all parties. */
 static void add_quantiles(const cgm_report_data *data, party_number *number, const void *about,
-                          const char *const *formats, cgm_table *table)
+                          cgm_table *table)
 {
     const int64_t n = data->n_parties;
     if (n <= CGM_REPORT_ROWS) {
@@ -82,7 +81,7 @@ static void add_quantiles(const cgm_report_data *data, party_number *number, con
     for (int q = 0; q < CGM_REPORT_QUANTILES; q++) {
         cgm_table_add_row(table, CGM_TABLE_BODY, share_names[q]);
         for (int c = 1; c < table->n_columns; c++) {
-            cgm_table_set_number(table, c, formats[c - 1], quantiles[c][q]);
+            cgm_table_set_number(table, c, quantiles[c][q]);
         }
     }
 }
@@ -99,17 +98,17 @@ static void add_subset_note(const cgm_report_data *data, cgm_table *table)
 
 /* All rows of a table of numbers of parties. */
 static void add_parties(const cgm_report_data *data, party_number *number, const void *about,
-                        const char *const *formats, cgm_table *table)
+                        cgm_table *table)
 {
     const shown_parties shown = choose_shown(data);
     for (int64_t k = 0; k < shown.count; k++) {
         const int64_t i = shown.party[k];
         cgm_table_add_row(table, CGM_TABLE_BODY, data->names[i]);
         for (int c = 1; c < table->n_columns; c++) {
-            cgm_table_set_number(table, c, formats[c - 1], number(data, about, c, i));
+            cgm_table_set_number(table, c, number(data, about, c, i));
         }
     }
-    add_quantiles(data, number, about, formats, table);
+    add_quantiles(data, number, about, table);
     add_subset_note(data, table);
 }
 
@@ -129,12 +128,13 @@ static double party_column(const cgm_report_data *data, const void *about, int c
 
 void cgm_report_table_parties(const cgm_report_data *data, cgm_table *table)
 {
-    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.0f", "%.6g", "%.6g",
-                                                           "%.6g", "%.6f", "%.6g"};
     static const cgm_table_column columns[] = {
-        {.heading = "points", .width = 11},  {.heading = "v", .width = 12},
-        {.heading = "ceiling", .width = 12}, {.heading = "phi", .width = 12},
-        {.heading = "alpha", .width = 9},    {.heading = "r", .width = 12},
+        {.heading = "points", .format = "%.0f", .width = 11},
+        {.heading = "v", .format = "%.6g", .width = 12},
+        {.heading = "ceiling", .format = "%.6g", .width = 12},
+        {.heading = "phi", .format = "%.6g", .width = 12},
+        {.heading = "alpha", .format = "%.6f", .width = 9},
+        {.heading = "r", .format = "%.6g", .width = 12},
     };
     cgm_table_begin(table, "Parties: value v of their own data, what the pool can raise it to, "
                            "phi, its share alpha of the largest, reward r");
@@ -142,7 +142,7 @@ void cgm_report_table_parties(const cgm_report_data *data, cgm_table *table)
     for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
         cgm_table_add_column(table, &columns[c]);
     }
-    add_parties(data, party_column, NULL, formats, table);
+    add_parties(data, party_column, NULL, table);
 }
 
 /* ---- rewards ---- */
@@ -186,13 +186,11 @@ static bool add_reward_row(const cgm_report_data *data, int64_t i, cgm_table *ta
 
 void cgm_report_table_rewards(const cgm_report_data *data, cgm_table *table)
 {
-    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.0f", "%.5g ", "%.0f", "%.5g ",
-                                                           "%.0f", "%.5g ", "%.0f", "%.5g "};
     cgm_table_begin(table, "Synthetic points of each party, and value v of its data with them");
     add_name_column(table, "party");
     for (int64_t b = 0; b < cgm_report_shown_betas(data); b++) {
-        cgm_table_column number = {.heading = "number", .width = 7};
-        cgm_table_column value = {.heading = "v ", .width = 10};
+        cgm_table_column number = {.heading = "number", .format = "%.0f", .width = 7};
+        cgm_table_column value = {.heading = "v ", .format = "%.5g ", .width = 10};
         snprintf(number.group, sizeof number.group, "beta %g", data->sets[b].inv_temp);
         snprintf(value.group, sizeof value.group, "beta %g", data->sets[b].inv_temp);
         cgm_table_add_column(table, &number);
@@ -203,7 +201,7 @@ void cgm_report_table_rewards(const cgm_report_data *data, cgm_table *table)
     for (int64_t k = 0; k < shown.count; k++) {
         all_reached = add_reward_row(data, shown.party[k], table) && all_reached;
     }
-    add_quantiles(data, reward_column, NULL, formats, table);
+    add_quantiles(data, reward_column, NULL, table);
     if (!all_reached) {
         cgm_table_add_note(table, "* target r not reached: the reward ends at the largest v found");
     }
@@ -281,25 +279,29 @@ static double measure_column(const cgm_report_data *data, const void *about, int
 void cgm_report_table_measure(const cgm_report_data *data, const cgm_report_measure *measure,
                               cgm_table *table)
 {
-    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.6g", "%.6g", "%.6g", "%.6g", "%.6g"};
     const bool has_before = measure->before != NONE;
     cgm_table_begin(table, "%s", measure->words);
     add_name_column(table, measure->name);
     if (has_before) {
-        cgm_table_add_column(table, &(cgm_table_column){.heading = "before", .width = 12});
+        cgm_table_add_column(
+            table, &(cgm_table_column){.heading = "before", .format = "%.6g", .width = 12});
     }
     for (int64_t b = 0; b < cgm_report_shown_betas(data); b++) {
-        cgm_table_column after = {.heading = "after", .width = 12};
+        cgm_table_column after = {.heading = "after", .format = "%.6g", .width = 12};
         snprintf(after.group, sizeof after.group, "beta %g", data->sets[b].inv_temp);
         cgm_table_add_column(table, &after);
     }
-    add_parties(data, measure_column, measure, formats, table);
+    add_parties(data, measure_column, measure, table);
     cgm_table_add_row(table, CGM_TABLE_TOTAL, "corr. with alpha");
     for (int c = 1; c < table->n_columns; c++) {
         const int set = c - 1 - has_before;
-        cgm_table_set_number(table, c, "%.4f",
-                             set < 0 ? data->sets[0].correlation[measure->before]
-                                     : data->sets[set].correlation[measure->after]);
+        const double correlation = set < 0 ? data->sets[0].correlation[measure->before]
+                                           : data->sets[set].correlation[measure->after];
+        if (isnan(correlation)) {
+            cgm_table_set_text(table, c, "-");
+        } else {
+            cgm_table_set(table, c, "%.4f", correlation);
+        }
     }
     add_beta_note(data, table);
 }
@@ -313,15 +315,17 @@ void cgm_report_table_correlations(const cgm_report_data *data, cgm_table *table
                                                     .width = MEASURE_COLUMNS,
                                                     .is_text = true});
     for (int64_t b = 0; b < n_betas; b++) {
-        cgm_table_column column = {.width = 10};
+        cgm_table_column column = {.format = "%.4f", .width = 10};
         snprintf(column.heading, sizeof column.heading, "beta %g", data->sets[b].inv_temp);
         cgm_table_add_column(table, &column);
     }
     if (several) {
         cgm_table_add_column(
-            table, &(cgm_table_column){.group = "over beta", .heading = "mean", .width = 10});
+            table, &(cgm_table_column){
+                       .group = "over beta", .heading = "mean", .format = "%.4f", .width = 10});
         cgm_table_add_column(
-            table, &(cgm_table_column){.group = "over beta", .heading = "s.e.", .width = 10});
+            table, &(cgm_table_column){
+                       .group = "over beta", .heading = "s.e.", .format = "%.4f", .width = 10});
     }
     for (int k = 0; k < CGM_METRIC_COLUMNS; k++) {
         const cgm_metric_column column = (cgm_metric_column)k;
@@ -334,11 +338,11 @@ void cgm_report_table_correlations(const cgm_report_data *data, cgm_table *table
         }
         cgm_table_add_row(table, CGM_TABLE_BODY, cgm_metric_column_name(column));
         for (int64_t b = 0; b < n_betas; b++) {
-            cgm_table_set_number(table, 1 + (int)b, "%.4f", data->sets[b].correlation[k]);
+            cgm_table_set_number(table, 1 + (int)b, data->sets[b].correlation[k]);
         }
         if (several) {
-            cgm_table_set_number(table, 1 + (int)n_betas, "%.4f", data->mean_correlation[k]);
-            cgm_table_set_number(table, 2 + (int)n_betas, "%.4f", data->se_correlation[k]);
+            cgm_table_set_number(table, 1 + (int)n_betas, data->mean_correlation[k]);
+            cgm_table_set_number(table, 2 + (int)n_betas, data->se_correlation[k]);
         }
     }
     if (several) {
@@ -364,16 +368,17 @@ bool cgm_report_compares_betas(const cgm_report_data *data)
 
 void cgm_report_table_along_beta(const cgm_report_data *data, cgm_table *table)
 {
-    static const char *const formats[CGM_TABLE_COLUMNS] = {"%.4f", "%.4f"};
     cgm_table_begin(table, "Correlation of beta, over its values, with measures of a party");
     add_name_column(table, "corr. with beta");
     if (data->beta_n_rewards != NULL) {
-        cgm_table_add_column(table, &(cgm_table_column){.heading = "n_rewards", .width = 12});
+        cgm_table_add_column(
+            table, &(cgm_table_column){.heading = "n_rewards", .format = "%.4f", .width = 12});
     }
     if (data->beta_mmd2_after != NULL) {
-        cgm_table_add_column(table, &(cgm_table_column){.heading = "mmd2_after", .width = 12});
+        cgm_table_add_column(
+            table, &(cgm_table_column){.heading = "mmd2_after", .format = "%.4f", .width = 12});
     }
-    add_parties(data, along_column, NULL, formats, table);
+    add_parties(data, along_column, NULL, table);
 }
 
 /* ---- certificate and timings ---- */
@@ -383,8 +388,8 @@ void cgm_report_table_incentives(const cgm_report_data *data, cgm_table *table)
     static const cgm_table_column columns[] = {
         {.heading = "incentive", .width = INCENTIVE_COLUMNS, .is_text = true},
         {.heading = "holds", .width = 5, .is_text = true},
-        {.heading = "violation", .width = 10},
-        {.heading = "realised", .width = 10},
+        {.heading = "violation", .format = "%.3g", .width = 10},
+        {.heading = "realised", .format = "%.3g", .width = 10},
         {.heading = "closest", .width = 0, .is_text = true},
     };
     cgm_table_begin(table, "Incentives that the rewards r give; beside them, the largest violation "
@@ -396,8 +401,8 @@ void cgm_report_table_incentives(const cgm_report_data *data, cgm_table *table)
         const cgm_report_incentive *row = &data->incentives[k];
         cgm_table_add_row(table, CGM_TABLE_BODY, row->name);
         cgm_table_set_text(table, 1, row->holds ? "yes" : "NO");
-        cgm_table_set_number(table, 2, "%.3g", row->violation);
-        cgm_table_set_number(table, 3, "%.3g", row->realised);
+        cgm_table_set_number(table, 2, row->violation);
+        cgm_table_set_number(table, 3, row->realised);
         cgm_table_set_text(table, 4, row->detail);
     }
 }
@@ -415,14 +420,14 @@ void cgm_report_table_stages(const cgm_report_data *data, cgm_table *table)
 {
     static const cgm_table_column columns[] = {
         {.heading = "stage", .width = STAGE_COLUMNS, .is_text = true},
-        {.heading = "min s", .width = 9},
-        {.heading = "mean s", .width = 9},
-        {.heading = "max s", .width = 9},
+        {.heading = "min s", .format = "%.3f", .width = 9},
+        {.heading = "mean s", .format = "%.3f", .width = 9},
+        {.heading = "max s", .format = "%.3f", .width = 9},
         {.heading = "slowest", .width = 7},
-        {.heading = "share", .width = 6},
-        {.heading = "evaluations", .width = 12},
-        {.heading = "sent MB", .width = 9},
-        {.heading = "peak MB", .width = 9},
+        {.heading = "share", .format = "%.1f%%", .width = 6},
+        {.heading = "evaluations", .format = "%.4g", .width = 12},
+        {.heading = "sent MB", .format = "%.4g", .width = 9},
+        {.heading = "peak MB", .format = "%.4g", .width = 9},
     };
     const double total = total_seconds(data);
     cgm_table_begin(table, "Stages: seconds over the ranks, kernel evaluations and bytes of all of "
@@ -433,16 +438,16 @@ void cgm_report_table_stages(const cgm_report_data *data, cgm_table *table)
     for (int64_t k = 0; k < data->n_stages; k++) {
         const cgm_report_stage *stage = &data->stages[k];
         cgm_table_add_row(table, CGM_TABLE_BODY, stage->name);
-        cgm_table_set_number(table, 1, "%.3f", stage->min);
-        cgm_table_set_number(table, 2, "%.3f", stage->mean);
-        cgm_table_set_number(table, 3, "%.3f", stage->max);
+        cgm_table_set_number(table, 1, stage->min);
+        cgm_table_set_number(table, 2, stage->mean);
+        cgm_table_set_number(table, 3, stage->max);
         cgm_table_set(table, 4, "%lld", (long long)stage->slowest_rank);
-        cgm_table_set_number(table, 5, "%.1f%%", total > 0.0 ? 100.0 * stage->max / total : 0.0);
-        cgm_table_set_number(table, 6, "%.4g", (double)stage->kernel_evaluations);
-        cgm_table_set_number(table, 7, "%.4g", 1e-6 * (double)stage->bytes_sent);
-        cgm_table_set_number(table, 8, "%.4g", 1e-6 * (double)stage->peak_memory);
+        cgm_table_set_number(table, 5, total > 0.0 ? 100.0 * stage->max / total : 0.0);
+        cgm_table_set_number(table, 6, (double)stage->kernel_evaluations);
+        cgm_table_set_number(table, 7, 1e-6 * (double)stage->bytes_sent);
+        cgm_table_set_number(table, 8, 1e-6 * (double)stage->peak_memory);
     }
     cgm_table_add_row(table, CGM_TABLE_TOTAL, "total");
-    cgm_table_set_number(table, 3, "%.3f", total);
+    cgm_table_set_number(table, 3, total);
     cgm_table_add_note(table, "(of each rank: /timings/rank_* of the result)");
 }

@@ -59,10 +59,10 @@ void cgm_table_set(cgm_table *table, int column, const char *format, ...)
     cgm_table_set_text(table, column, text);
 }
 
-void cgm_table_set_number(cgm_table *table, int column, const char *format, double number)
+void cgm_table_set_number(cgm_table *table, int column, double number)
 {
     char text[CGM_TABLE_TEXT];
-    snprintf(text, sizeof text, format, number);
+    snprintf(text, sizeof text, table->columns[column].format, number);
     cgm_table_set_text(table, column, isnan(number) ? "-" : text);
 }
 

@@ -16,8 +16,9 @@ typedef struct cgm_table_column {
     char group[32]; /**< heading above that of this and of all columns beside it with the same
                        group, or empty */
     char heading[32];
-    int width;    /**< on a terminal; 0: the last column, whose text is wrapped */
-    bool is_text; /**< left-aligned */
+    const char *format; /**< of a double, for cgm_table_set_number; borrowed */
+    int width;          /**< on a terminal; 0: the last column, whose text is wrapped */
+    bool is_text;       /**< left-aligned */
 } cgm_table_column;
 
 /** What a row is. */
@@ -59,8 +60,8 @@ void cgm_table_set(cgm_table *table, int column, const char *format, ...)
 /** As cgm_table_set, of any length. */
 void cgm_table_set_text(cgm_table *table, int column, const char *text);
 
-/** A number by a format for a double; nothing where it is missing. */
-void cgm_table_set_number(cgm_table *table, int column, const char *format, double number);
+/** A number by the column's format; - where it is missing. */
+void cgm_table_set_number(cgm_table *table, int column, double number);
 
 /** A line below the table. */
 void cgm_table_add_note(cgm_table *table, const char *format, ...)
