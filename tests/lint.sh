@@ -102,8 +102,8 @@ owner "inih in config.c" '#include <ini\.h' src/config.c
 owner "libcsv in import.c" '#include <csv\.h' src/import.c
 owner "Random123 in rng.c" '#include <Random123' src/rng.c
 owner "BLAS in dense.c" '#include <(cblas|lapacke|openblas)' src/dense.c
-owner "gnuplot, a program of its own, in report_plots.c" '\b(posix_spawnp?|exec[lv]p?e?|popen|system)\(' \
-    src/report_plots.c
+owner "gnuplot, a program of its own, in report_plots.c" \
+    '\b(posix_spawnp?|exec[lv]p?e?|popen|system)\(' src/report_plots.c
 owner "MPI in comm.c" '\bMPI_[A-Z][a-z]\w*\(' src/comm.c src/main.c src/h5_write.c \
     src/provenance.c
 for header in include/cgm/*.h; do
