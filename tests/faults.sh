@@ -464,7 +464,7 @@ for ranks in 1 2 3; do
 done
 cell file_size_shared sampling 2 4 'share, as files may have at most 1000000 bytes'
 row directory_read_only 2 6 'out\.h5.*Permission denied'
-row directory_removed 2 6 'out\.h5.*cannot be created'
+row directory_removed 2 6 'out\.h5.*cannot be (created|written)'
 for what in input party pool; do
     cell ${what}_removed input 2 3 '\.h5.*(No such file|is no file)'
     cell ${what}_truncated input 2 3 '\.h5'
