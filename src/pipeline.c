@@ -109,27 +109,15 @@ static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
                               &run->testset, &run->features);
 }
 
-/* Collective. Trains the model that config chooses. */
-static cgm_status train(cgm_comm *comm, cgm_run *run)
-{
-    const cgm_config *config = run->config;
-    if (config->generator_type == CGM_GENERATOR_GMM) {
-        return cgm_gmm_train(comm, &run->shard, &config->gmm, config->seed,
-                             cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_NOTHING),
-                             &run->model);
-    }
-    return cgm_agree(comm, cgm_fail(comm, CGM_ERR_USAGE,
-                                    "generator.type = %s: this program has no such generator",
-                                    cgm_generator_name(config->generator_type)));
-}
-
 static cgm_status generate_pool(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     if (config->generator_type == CGM_GENERATOR_FILE) {
         return CGM_OK;
     }
-    cgm_status status = train(comm, run);
+    cgm_status status =
+        cgm_gmm_train(comm, &run->shard, &config->gmm, config->seed,
+                      cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_NOTHING), &run->model);
     if (status == CGM_OK) {
         status = cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
                                      config->pool_placement, &run->features, &run->candidates);

@@ -97,10 +97,13 @@ static void write_axis(FILE *script, char axis, double low, double high, double 
                        const char *label)
 {
     fprintf(script, "set %crange [%.17g:%.17g]\n", axis, low, high);
-    fprintf(script, "set %ctics %.17g textcolor rgb '%s'\n", axis, choose_step(high - low, parts),
-            light(CGM_PLOT_MUTED));
-    fprintf(script, hide ? "set format %c ''\n" : "set format %c '%%g'\n", axis);
-    fprintf(script, "set grid %s%ctics\n", hide && axis == 'y' ? "no" : "", axis);
+    if (hide) {
+        fprintf(script, "unset %ctics\n", axis);
+    } else {
+        fprintf(script, "set %ctics %.17g textcolor rgb '%s'\n", axis,
+                choose_step(high - low, parts), light(CGM_PLOT_MUTED));
+    }
+    fprintf(script, "set grid %s%ctics\n", hide ? "no" : "", axis);
     if (label == NULL) {
         fprintf(script, "unset %clabel\n", axis);
         return;

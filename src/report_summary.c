@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgm/tolerance.h"
 #include "report_figures.h"
 #include "report_page.h"
 #include "report_svg.h"
@@ -146,7 +147,8 @@ static void write_sampling(const cgm_report_data *data, FILE *page)
     }
 }
 
-/* The claim of the method: who contributed more comes closer to the data of all. */
+/* The claim of the method, who contributed more comes closer to the data of all, in words only
+ * where it is as clear as that. */
 static void write_measures(const cgm_report_data *data, FILE *page)
 {
     const cgm_report_set *set = data->n_sets > 0 ? &data->sets[data->n_sets - 1] : NULL;
@@ -177,7 +179,8 @@ static void write_measures(const cgm_report_data *data, FILE *page)
         if (several && isfinite(data->se_correlation[CGM_MMD2_AFTER])) {
             fprintf(page, " ± %.3f over the values of β", data->se_correlation[CGM_MMD2_AFTER]);
         }
-        fputs(correlation < 0.0 ? ": who contributed more comes closer." : ".", page);
+        fputs(correlation <= CGM_CLAIMED_CORRELATION ? ": who contributed more comes closer." : ".",
+              page);
     }
     fputs("</p>\n", page);
 }

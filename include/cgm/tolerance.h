@@ -74,6 +74,9 @@
 #define CGM_GMM_LEAST_VARIANCE 1e-6
 #define CGM_GMM_LEAST_SCALE 1e-3
 
+/** Report: from this correlation of α with the squared MMD on it is said in words. */
+#define CGM_CLAIMED_CORRELATION (-0.9)
+
 /* ---- the tests ---- */
 
 /** Kernel sums against the golden files: relative, or absolute. */
