@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "cgm/dense.h"
 
 #include <cblas.h>
@@ -5,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* LAPACK, ScaLAPACK and BLACS have no C headers. Fortran passes the lengths of texts at the end. */
 void dsyevd_(const char *job, const char *triangle, const int *n, double *a, const int *stride,
@@ -35,6 +37,24 @@ void Cblacs_exit(int go_on);
 void cgm_dense_initialise(void)
 {
     openblas_set_num_threads(1);
+}
+
+cgm_status cgm_dense_reserve(cgm_comm *comm)
+{
+    const size_t bytes = (size_t)160 << 20; /* OpenBLAS takes 128 MiB for a caller */
+    void *probe = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (probe == MAP_FAILED) {
+        return cgm_fail(comm, CGM_ERR_MEMORY,
+                        "no memory for the %zu MiB that BLAS works in; use fewer ranks a node, or "
+                        "ask for more memory a rank (ulimit -v)",
+                        bytes >> 20);
+    }
+    munmap(probe, bytes);
+    const double a[1] = {1.0};
+    double y[1] = {0.0};
+    cblas_dsymv(CblasRowMajor, CblasUpper, 1, 1.0, a, 1, a, 1, 0.0, y, 1);
+    return CGM_OK;
 }
 
 void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const double *a,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "cgm/dense.h"
 #include "cgm/output.h"
 #include "cgm/provenance.h"
 #include "cgm/report.h"
@@ -127,7 +128,10 @@ static cgm_status generate_pool(cgm_comm *comm, cgm_run *run)
 
 cgm_status cgm_pipeline_generate(cgm_comm *comm, cgm_run *run)
 {
-    cgm_status status = cgm_pipeline_read(comm, run);
+    cgm_status status = cgm_agree(comm, cgm_dense_reserve(comm));
+    if (status == CGM_OK) {
+        status = cgm_pipeline_read(comm, run);
+    }
     if (status == CGM_OK) {
         status = scale_features(comm, run);
     }
@@ -370,7 +374,10 @@ cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char
     comm->progress_interval = config->progress;
     comm->threads = cgm_int(config->threads);
     cgm_provenance_time(run.started);
-    cgm_status status = cgm_output_check(comm, config);
+    cgm_status status = cgm_agree(comm, cgm_dense_reserve(comm));
+    if (status == CGM_OK) {
+        status = cgm_output_check(comm, config);
+    }
     if (status == CGM_OK) {
         status = cgm_party_files_check_directory(comm, config);
     }

@@ -38,6 +38,13 @@ typedef struct cgm_symmetric {
 /** Local. Must run once before any product: sets BLAS to one thread. */
 void cgm_dense_initialise(void);
 
+/**
+ * Has BLAS take its working memory now.  Local.  It does so at first use, and where it is refused
+ * it tries again for ever, while other ranks wait. Threads that call it at a time take more later.
+ * @return CGM_OK, CGM_ERR_MEMORY.  Address space of some 128 MiB, hardly any of it memory.
+ */
+cgm_status cgm_dense_reserve(cgm_comm *comm);
+
 /** Local. c [rows][columns] = a [rows][inner] · b [inner][columns], all row-major and contiguous.
  */
 void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const double *a,

@@ -53,6 +53,7 @@ start()
     local ranks=$1
     shift
     command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
+    : >"$out" # what the run before said is not this one's
     # shellcheck disable=SC2086 # WRAPPER is a command with its options
     "$MPIRUN" -n "$ranks" $WRAPPER "$cgm" "$@" >"$out" 2>"$err" </dev/null &
     started=$!
