@@ -16,15 +16,18 @@ static void count_pass(cgm_cost_model *of, double sums)
     cgm_cost_accumulators(of, sums + 2.0);
 }
 
-/* Choice of the centres: keys, numbers and coordinates of the points drawn, then what each of them
- * would leave. */
+/* Cells of points, whose number doubles with each round, and the centres chosen among them. */
 static void count_centres(cgm_cost_model *of, int64_t most)
 {
     const double d = (double)of->shard->n_features;
-    cgm_cost_reduction(of, (double)most * CGM_GMM_TRIALS * (2.0 + d) * sizeof(double));
-    for (int64_t k = 1; k < most; k++) {
-        cgm_cost_accumulators(of, CGM_GMM_TRIALS);
+    int64_t cells = 1;
+    cgm_cost_accumulators(of, 1.0 + 2.0 * d);
+    while (cells < most * CGM_GMM_CELLS) {
+        cells *= 2;
+        cgm_cost_accumulators(of, (double)cells * (1.0 + 2.0 * d));
     }
+    cgm_cost_broadcast(of, 0,
+                       CGM_GMM_STARTS * (sizeof(int64_t) + (double)most * d * sizeof(double)));
 }
 
 /* Passes that make clusters of the points. */
@@ -56,7 +59,7 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     cgm_cost_reduction(of, sizeof(int64_t));
     cgm_cost_accumulators(of, d);
     cgm_cost_accumulators(of, d);
-    for (int start = 0; start < CGM_GMM_STARTS && most > 1; start++) {
+    if (most > 1) {
         count_centres(of, most);
     }
     count_clusters(of, class, sizes, n_sizes);

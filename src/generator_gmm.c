@@ -326,24 +326,30 @@ static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, g
     const int64_t most = sizes[n_sizes - 1];
     start starts[CGM_GMM_STARTS] = {{0}};
     gmm_mixture mixtures[3] = {{0}};
+    cgm_gmm_class *class = &of->gmm->classes[c];
     cgm_status status =
         cgm_agree(comm, make_room(comm, points->n_features, most, starts, mixtures));
+    gmm_cells cells = {0};
     starts[0].count = 1; /* of one component, the mean of all points, 0 */
+    if (status == CGM_OK && most > 1) {
+        status = gmm_cells_create(comm, points, most, &cells);
+    }
     for (int k = 0; k < CGM_GMM_STARTS && most > 1 && status == CGM_OK; k++) {
-        status = gmm_choose_centres(comm, of->shard, points, of->seed, k, most, starts[k].centres,
-                                    &starts[k].count);
+        status = gmm_choose_centres(comm, &cells, of->seed, (uint64_t) class->label, k, most,
+                                    starts[k].centres, &starts[k].count);
     }
     if (status == CGM_OK) {
         status = choose_mixture(of, c, points, fit, sizes, n_sizes, starts, mixtures);
     }
     if (status == CGM_OK) {
-        describe_class(of, points, &mixtures[0], starts[0].count, &of->gmm->classes[c]);
-        gmm_fit_count(fit, &of->gmm->classes[c].passes, &of->gmm->classes[c].component_passes);
+        describe_class(of, points, &mixtures[0], starts[0].count, class);
+        gmm_fit_count(fit, &class->passes, &class->component_passes);
         status = cgm_agree(comm, grow(of, mixtures[0].n_components));
     }
     if (status == CGM_OK) {
-        append_mixture(of, points, &mixtures[0], &of->gmm->classes[c]);
+        append_mixture(of, points, &mixtures[0], class);
     }
+    gmm_cells_destroy(&cells);
     for (int k = 0; k < CGM_GMM_STARTS; k++) {
         free(starts[k].centres);
     }
