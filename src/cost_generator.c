@@ -10,12 +10,6 @@
 #define CHUNK_DOUBLES 262144.0
 #define CHUNK_LEAST 8.0
 
-/* Sums of a pass, the objective and the pause among them. */
-static void count_pass(cgm_cost_model *of, double sums)
-{
-    cgm_cost_accumulators(of, sums + 2.0);
-}
-
 /* Cells of points, whose number doubles with each round, and the centres chosen among them. */
 static void count_centres(cgm_cost_model *of, int64_t most)
 {
@@ -30,22 +24,11 @@ static void count_centres(cgm_cost_model *of, int64_t most)
                        CGM_GMM_STARTS * (sizeof(int64_t) + (double)most * d * sizeof(double)));
 }
 
-/* Passes that make clusters of the points. */
-static void count_clusters(cgm_cost_model *of, const cgm_cost_class *class, const int64_t *sizes,
-                           int n_sizes)
+/* So many passes, over which there are so many sums. */
+static void count_passes(cgm_cost_model *of, double passes, double sums)
 {
-    const int64_t d = of->shard->n_features;
-    const double products = (double)cgm_gmm_products(d);
-    for (int s = 0; s < n_sizes; s++) {
-        const double k = (double)sizes[s];
-        const int starts = cgm_gmm_starts(sizes[s], class->n_points, d);
-        for (int start = 0; start < starts; start++) {
-            if (sizes[s] > 1) {
-                count_pass(of, k * (1.0 + (double)d));
-            }
-            count_pass(of, k * products);
-        }
-    }
+    cgm_cost_reduction(of, passes * (sizeof(int64_t) + 2.0 * sizeof(cgm_accumulator)) +
+                               sums * sizeof(cgm_accumulator));
 }
 
 static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
@@ -62,11 +45,14 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     if (most > 1) {
         count_centres(of, most);
     }
-    count_clusters(of, class, sizes, n_sizes);
+    if (sizes[0] == 1) {
+        count_passes(of, 1.0, products);
+    }
+    /* Clusters of points: their means, then the moments of those around the means. */
+    count_passes(of, 2.0 * class->starts, class->start_components * (1.0 + d + products));
     /* Coefficients from rank 0, and sums. */
     cgm_cost_broadcast(of, 0, class->component_passes * products * sizeof(double));
-    cgm_cost_reduction(of, class->passes * (sizeof(int64_t) + 2.0 * sizeof(cgm_accumulator)) +
-                               class->component_passes * products * sizeof(cgm_accumulator));
+    count_passes(of, class->passes, class->component_passes * products);
     cgm_cost_broadcast(of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double));
     for (int r = 0; r < of->run->size; r++) {
         const double share = of->homes[r].points / (double)of->shard->n_points;

@@ -34,8 +34,10 @@ typedef struct cgm_gmm_class {
     double share; /**< of the candidates */
     int64_t first_component;
     int64_t n_components;
-    int64_t iterations; /**< that raised the likelihood of the mixture chosen */
-    int64_t passes;     /**< over the points for the likelihood of any mixture that was tried */
+    int64_t iterations;       /**< that raised the likelihood of the mixture chosen */
+    int64_t starts;           /**< of several components, of any mixture that was tried */
+    int64_t start_components; /**< over these, the sum of their components */
+    int64_t passes; /**< over the points for the likelihood of any mixture that was tried */
     int64_t component_passes; /**< over these, the sum of their components */
     bool converged;
     bool is_scarce;        /**< fewer points than a covariance of full rank needs */
