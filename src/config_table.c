@@ -316,8 +316,9 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .high = 1.0},
     {"generator.class_share", "pool", &cgm_option_word, FIELD(gmm.class_share),
      CGM_WORDS([CGM_GMM_SHARE_POOL] = "pool", [CGM_GMM_SHARE_BALANCED] = "balanced"), NULL,
-     .help = "gmm: how often a class is drawn; pool: as in the points of all parties together;\n"
-             "balanced: as often as any other"},
+     .help =
+         "how often a class is drawn; pool: as in the points of all parties together; balanced:\n"
+         "as often as any other"},
     {"generator.hidden", "128", &cgm_option_integer, FIELD(gan_hidden), NULL,
      "a whole number, 1 .. 65536", .help = "gan: units of a hidden layer", .low = 1.0,
      .high = 65536.0},

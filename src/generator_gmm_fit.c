@@ -168,7 +168,7 @@ static void add_block(const gmm_fit *fit, const pass *of, const gmm_block *block
         cgm_dense_multiply(k, n, of->terms, fit->coefficients, products, at->scores);
         find_largest(at->scores, k, n, at->largest);
         const double sum = of->hard ? share_hard(at, k, n) : share_softly(at, k, n);
-        cgm_dense_multiply_transposed(k, of->kept, n, at->parts, products, at->block);
+        cgm_dense_multiply_by_transposed(k, of->kept, n, at->parts, products, at->block);
         cgm_accumulator_add_each(at->sums, at->block, k * of->kept);
         cgm_accumulator_add(&at->sums[k * of->kept], sum);
     }

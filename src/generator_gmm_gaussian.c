@@ -32,7 +32,7 @@ static void widen(int64_t n, const double *least, double *a, double *other, doub
             turned[f * n + k] = root * other[k * n + f];
         }
     }
-    cgm_dense_multiply_transposed(n, n, n, turned, turned, other);
+    cgm_dense_multiply_by_transposed(n, n, n, turned, turned, other);
     for (int64_t f = 0; f < n; f++) {
         for (int64_t g = 0; g < n; g++) {
             a[f * n + g] = other[f * n + g] * sqrt(least[f] * least[g]);

@@ -17,8 +17,8 @@ typedef enum cgm_rng_purpose {
     CGM_RNG_SIMULATE = 3,  /**< simulated input */
     CGM_RNG_ORDER = 4,     /**< orders of the parties for diagnostics */
     CGM_RNG_SUBSAMPLE = 5, /**< choice of points for the median distance */
-    CGM_RNG_CENTRES = 16,  /**< choice of points that mixtures start from */
-    CGM_RNG_CANDIDATE = 17 /**< candidates drawn from a mixture */
+    CGM_RNG_CENTRES = 24,  /**< choice of points that mixtures start from */
+    CGM_RNG_CANDIDATE = 25 /**< candidates drawn from a mixture */
 } cgm_rng_purpose;
 
 /** A stream: all numbers of one seed, name and purpose. */

@@ -21,7 +21,8 @@ for command in run check simulate generate diff; do
 done
 run 1 run --help
 keys='input.parties input.candidates generator.type generator.size generator.components
-    kernel.type kernel.lengthscale shapley.method shapley.semivalue shapley.tolerance reward.condition reward.strict sampling.inv_temp
+    kernel.type kernel.lengthscale shapley.method shapley.semivalue shapley.tolerance
+    reward.condition reward.strict sampling.inv_temp
     sampling.patience output.file output.overwrite run.seed run.progress'
 for key in $keys; do
     check "run --help names $key" grep -Fq "$key" "$out"
