@@ -184,11 +184,17 @@ static void assume_iterations(forecast *of, int64_t iterations)
         const int n_sizes = cgm_gmm_sizes(of->config->gmm.components, class->n_points, d, sizes);
         class->passes = 0.0;
         class->component_passes = 0.0;
+        class->starts = 0.0;
+        class->start_components = 0.0;
         class->n_components = (double)sizes[n_sizes - 1];
         for (int s = 0; s < n_sizes; s++) {
             const int64_t starts = cgm_gmm_starts(sizes[s], class->n_points, d);
             const int64_t passes =
                 sizes[s] == 1 ? 1 : starts * (CGM_GMM_START_ITERATIONS + 1) + iterations + 1;
+            if (sizes[s] > 1) {
+                class->starts += (double)starts;
+                class->start_components += (double)(starts * sizes[s]);
+            }
             class->passes += (double)passes;
             class->component_passes += (double)(passes * sizes[s]);
         }

@@ -313,8 +313,26 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .high = 1.0},
     {"generator.class_share", "pool", &cgm_option_word, FIELD(gmm.class_share),
      CGM_WORDS([CGM_GMM_SHARE_POOL] = "pool", [CGM_GMM_SHARE_BALANCED] = "balanced"), NULL,
-     .help = "gmm: how often a class is drawn; pool: as in the points of all parties together;\n"
-             "balanced: as often as any other"},
+     .help =
+         "how often a class is drawn; pool: as in the points of all parties together; balanced:\n"
+         "as often as any other"},
+    {"generator.hidden", "128", &cgm_option_integer, FIELD(gan.hidden), NULL,
+     "a whole number, 1 .. 65536", .help = "gan: units of a hidden layer", .low = 1.0,
+     .high = 65536.0},
+    {"generator.layers", "2", &cgm_option_integer, FIELD(gan.layers), NULL,
+     "a whole number, 1 .. 16", .help = "gan: hidden layers of each network", .low = 1.0,
+     .high = 16.0},
+    {"generator.latent", "16", &cgm_option_integer, FIELD(gan.latent), NULL,
+     "a whole number, 1 .. 65536", .help = "gan: dimensions of the noise that points are made of",
+     .low = 1.0, .high = 65536.0},
+    {"generator.steps", "5000", &cgm_option_integer, FIELD(gan.steps), NULL,
+     "a whole number, 1 .. 1000000000", .help = "gan: steps of the training", .low = 1.0,
+     .high = 1e9},
+    {"generator.batch", "256", &cgm_option_integer, FIELD(gan.batch), NULL,
+     "a whole number, 1 .. 1048576", .help = "gan: points of a step, of all ranks together",
+     .low = 1.0, .high = 1048576.0},
+    {"generator.learning_rate", "1e-3", &cgm_option_number, FIELD(gan.learning_rate), NULL,
+     "a number > 0 and <= 1", .help = "gan: of Adam", .high = 1.0},
 
     {"kernel.type", "se", &cgm_option_word, FIELD(kernel_type),
      CGM_WORDS([CGM_KERNEL_SE] = "se", [CGM_KERNEL_SE_SUM] = "se_sum", [CGM_KERNEL_RQ] = "rq"),

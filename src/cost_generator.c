@@ -10,39 +10,25 @@
 #define CHUNK_DOUBLES 262144.0
 #define CHUNK_LEAST 8.0
 
-/* Sums of a pass, the objective and the pause among them. */
-static void count_pass(cgm_cost_model *of, double sums)
-{
-    cgm_cost_accumulators(of, sums + 2.0);
-}
-
-/* Choice of the centres: keys, numbers and coordinates of the points drawn, then what each of them
- * would leave. */
+/* Cells of points, whose number doubles with each round, and the centres chosen among them. */
 static void count_centres(cgm_cost_model *of, int64_t most)
 {
     const double d = (double)of->shard->n_features;
-    cgm_cost_reduction(of, (double)most * CGM_GMM_TRIALS * (2.0 + d) * sizeof(double));
-    for (int64_t k = 1; k < most; k++) {
-        cgm_cost_accumulators(of, CGM_GMM_TRIALS);
+    int64_t cells = 1;
+    cgm_cost_accumulators(of, 1.0 + 2.0 * d);
+    while (cells < most * CGM_GMM_CELLS) {
+        cells *= 2;
+        cgm_cost_accumulators(of, (double)cells * (1.0 + 2.0 * d));
     }
+    cgm_cost_broadcast(of, 0,
+                       CGM_GMM_STARTS * (sizeof(int64_t) + (double)most * d * sizeof(double)));
 }
 
-/* Passes that make clusters of the points. */
-static void count_clusters(cgm_cost_model *of, const cgm_cost_class *class, const int64_t *sizes,
-                           int n_sizes)
+/* So many passes, over which there are so many sums. */
+static void count_passes(cgm_cost_model *of, double passes, double sums)
 {
-    const int64_t d = of->shard->n_features;
-    const double products = (double)cgm_gmm_products(d);
-    for (int s = 0; s < n_sizes; s++) {
-        const double k = (double)sizes[s];
-        const int starts = cgm_gmm_starts(sizes[s], class->n_points, d);
-        for (int start = 0; start < starts; start++) {
-            if (sizes[s] > 1) {
-                count_pass(of, k * (1.0 + (double)d));
-            }
-            count_pass(of, k * products);
-        }
-    }
+    cgm_cost_reduction(of, passes * (sizeof(int64_t) + 2.0 * sizeof(cgm_accumulator)) +
+                               sums * sizeof(cgm_accumulator));
 }
 
 static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
@@ -56,14 +42,17 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     cgm_cost_reduction(of, sizeof(int64_t));
     cgm_cost_accumulators(of, d);
     cgm_cost_accumulators(of, d);
-    for (int start = 0; start < CGM_GMM_STARTS && most > 1; start++) {
+    if (most > 1) {
         count_centres(of, most);
     }
-    count_clusters(of, class, sizes, n_sizes);
+    if (sizes[0] == 1) {
+        count_passes(of, 1.0, products);
+    }
+    /* Clusters of points: their means, then the moments of those around the means. */
+    count_passes(of, 2.0 * class->starts, class->start_components * (1.0 + d + products));
     /* Coefficients from rank 0, and sums. */
     cgm_cost_broadcast(of, 0, class->component_passes * products * sizeof(double));
-    cgm_cost_reduction(of, class->passes * (sizeof(int64_t) + 2.0 * sizeof(cgm_accumulator)) +
-                               class->component_passes * products * sizeof(cgm_accumulator));
+    count_passes(of, class->passes, class->component_passes * products);
     cgm_cost_broadcast(of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double));
     for (int r = 0; r < of->run->size; r++) {
         const double share = of->homes[r].points / (double)of->shard->n_points;

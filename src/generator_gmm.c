@@ -177,6 +177,32 @@ static void tell(training *of, int64_t c, int64_t n_components, double done)
     cgm_progress_report(of->comm, &of->progress, (double)c + done, (double)of->gmm->n_classes);
 }
 
+/* Whether two starts of a size are from the same centres, in whatever order. */
+static bool are_same(const gmm_points *points, const start *a, const start *b, int64_t size)
+{
+    const size_t bytes = (size_t)points->n_features * sizeof *a->centres;
+    for (int64_t i = 0; i < size; i++) {
+        bool found = false;
+        for (int64_t j = 0; j < size && !found; j++) {
+            found = memcmp(a->centres + i * points->n_features, b->centres + j * points->n_features,
+                           bytes) == 0;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool was_tried(const gmm_points *points, const start *starts, int s, int64_t size)
+{
+    bool found = false;
+    for (int before = 0; before < s && !found; before++) {
+        found = are_same(points, &starts[s], &starts[before], size);
+    }
+    return found;
+}
+
 /* The mixture of a size, from the start of which a few iterations make most. mixtures [2] are room
  * for it, which comes first, and another. */
 static cgm_status fit_size(gmm_fit *fit, const gmm_points *points, const start *starts,
@@ -184,11 +210,15 @@ static cgm_status fit_size(gmm_fit *fit, const gmm_points *points, const start *
 {
     const int count = cgm_gmm_starts(size, points->n_points, points->n_features);
     for (int s = 0; s < count; s++) {
-        cgm_status status = gmm_fit_start(fit, starts[s].centres, size, &mixtures[s > 0]);
+        if (was_tried(points, starts, s, size)) {
+            continue;
+        }
+        cgm_status status = gmm_fit_start(fit, starts[s].centres, size, s > 0 ? &mixtures[0] : NULL,
+                                          &mixtures[s > 0]);
         if (status != CGM_OK) {
             return status;
         }
-        if (s > 0 && mixtures[1].log_likelihood > mixtures[0].log_likelihood) {
+        if (s > 0 && gmm_mixture_is_better(&mixtures[1], &mixtures[0])) {
             exchange(mixtures);
         }
     }
@@ -215,7 +245,8 @@ static cgm_status choose_mixture(training *of, int64_t c, const gmm_points *poin
             return status;
         }
         const double criterion = criterion_of(points, &mixtures[1]);
-        if (criterion < class->criterion) {
+        if (s == 0 || mixtures[1].n_scarce < mixtures[0].n_scarce ||
+            (mixtures[1].n_scarce == mixtures[0].n_scarce && criterion < class->criterion)) {
             exchange(mixtures);
             class->criterion = criterion;
         }
@@ -326,24 +357,30 @@ static cgm_status fit_class(training *of, int64_t c, const gmm_points *points, g
     const int64_t most = sizes[n_sizes - 1];
     start starts[CGM_GMM_STARTS] = {{0}};
     gmm_mixture mixtures[3] = {{0}};
+    cgm_gmm_class *class = &of->gmm->classes[c];
     cgm_status status =
         cgm_agree(comm, make_room(comm, points->n_features, most, starts, mixtures));
+    gmm_cells cells = {0};
     starts[0].count = 1; /* of one component, the mean of all points, 0 */
+    if (status == CGM_OK && most > 1) {
+        status = gmm_cells_create(comm, points, most, &cells);
+    }
     for (int k = 0; k < CGM_GMM_STARTS && most > 1 && status == CGM_OK; k++) {
-        status = gmm_choose_centres(comm, of->shard, points, of->seed, k, most, starts[k].centres,
-                                    &starts[k].count);
+        status = gmm_choose_centres(comm, &cells, of->seed, (uint64_t) class->label, k, most,
+                                    starts[k].centres, &starts[k].count);
     }
     if (status == CGM_OK) {
         status = choose_mixture(of, c, points, fit, sizes, n_sizes, starts, mixtures);
     }
     if (status == CGM_OK) {
-        describe_class(of, points, &mixtures[0], starts[0].count, &of->gmm->classes[c]);
-        gmm_fit_count(fit, &of->gmm->classes[c].passes, &of->gmm->classes[c].component_passes);
+        describe_class(of, points, &mixtures[0], starts[0].count, class);
+        gmm_fit_count(fit, class);
         status = cgm_agree(comm, grow(of, mixtures[0].n_components));
     }
     if (status == CGM_OK) {
-        append_mixture(of, points, &mixtures[0], &of->gmm->classes[c]);
+        append_mixture(of, points, &mixtures[0], class);
     }
+    gmm_cells_destroy(&cells);
     for (int k = 0; k < CGM_GMM_STARTS; k++) {
         free(starts[k].centres);
     }

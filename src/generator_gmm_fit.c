@@ -8,7 +8,7 @@
 #include "cgm/accumulator.h"
 #include "cgm/dense.h"
 #include "cgm/kernel.h"
-#include "cgm/tolerance.h"
+#include "generator_gmm_gaussian.h"
 
 /* Points whose products are formed together, at the most; doubles that these should not exceed, so
  * that they stay in a cache; points at the least. */
@@ -19,11 +19,11 @@ enum { THREAD_WORK = 1 << 20 };
 enum { KEPT_DOUBLES = 1 << 23 };
 /* Factors of sums of exponentials between two logarithms: each at most CGM_GMM_COMPONENTS_MAX. */
 enum { LOG_GROUP = 64 };
+/* Iterations before a start is given up for another one. */
+enum { RIVAL_ITERATIONS = 5 };
 /* Points that a component holds, in parts; below it keeps mean and covariance, which so few do not
  * determine. */
 #define LEAST_MASS 1e-6
-/* Least weight whose logarithm is taken. */
-#define LEAST_WEIGHT 1e-300
 
 /* What one thread works with. */
 typedef struct work {
@@ -48,11 +48,9 @@ struct gmm_fit {
     double *coefficients;  /* [n_components][terms of the pass] of the logarithms */
     cgm_accumulator *sums; /* as a pass leaves them */
     double *values;        /* [most][n_products] */
-    double *square;        /* [n_features][n_features] */
-    double *eigen;         /* [n_features] */
+    double *gaussian;      /* work space of generator_gmm_gaussian.h */
     work *threads;         /* [comm->threads] */
-    int64_t passes;        /* as cgm_gmm_class says */
-    int64_t component_passes;
+    cgm_gmm_class done;    /* its counts of starts and passes */
 };
 
 /* What a pass is to do. */
@@ -170,7 +168,7 @@ static void add_block(const gmm_fit *fit, const pass *of, const gmm_block *block
         cgm_dense_multiply(k, n, of->terms, fit->coefficients, products, at->scores);
         find_largest(at->scores, k, n, at->largest);
         const double sum = of->hard ? share_hard(at, k, n) : share_softly(at, k, n);
-        cgm_dense_multiply_transposed(k, of->kept, n, at->parts, products, at->block);
+        cgm_dense_multiply_by_transposed(k, of->kept, n, at->parts, products, at->block);
         cgm_accumulator_add_each(at->sums, at->block, k * of->kept);
         cgm_accumulator_add(&at->sums[k * of->kept], sum);
     }
@@ -257,127 +255,23 @@ static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres)
 
 /* ---- maximisation, on rank 0 ---- */
 
-/* Raises variances to the least one, in whatever direction. a [n][n] is whole; other [n][n], eigen
- * [n] are work space */
-static void widen(cgm_comm *comm, int64_t n, const double *least, double *a, double *other,
-                  double *eigen)
-{
-    /* Where the least variance is 1 in every direction it is the least eigenvalue. */
-    for (int64_t f = 0; f < n; f++) {
-        for (int64_t g = 0; g < n; g++) {
-            other[f * n + g] = a[f * n + g] / sqrt(least[f] * least[g]);
-        }
-    }
-    if (cgm_dense_eigen(comm, n, other, eigen) != CGM_OK) {
-        /* Never seen: then the variances of the features, one by one. */
-        for (int64_t k = 0; k < n * n; k++) {
-            a[k] = k % (n + 1) == 0 ? fmax(a[k], least[k / n]) : 0.0;
-        }
-        return;
-    }
-    double *turned = a; /* column k: eigenvector k times the root of its value */
-    for (int64_t k = 0; k < n; k++) {
-        const double root = sqrt(fmax(eigen[k], 1.0));
-        for (int64_t f = 0; f < n; f++) {
-            turned[f * n + k] = root * other[k * n + f];
-        }
-    }
-    cgm_dense_multiply_transposed(n, n, n, turned, turned, other);
-    for (int64_t f = 0; f < n; f++) {
-        for (int64_t g = 0; g < n; g++) {
-            a[f * n + g] = other[f * n + g] * sqrt(least[f] * least[g]);
-        }
-    }
-}
-
-/* Lᵀ of a covariance in the upper triangle of factor, zeros below. Where it is too narrow in some
- * direction, the covariance is widened first. */
-static void factorise(gmm_fit *fit, int64_t n, double *covariance, double *factor)
-{
-    const size_t bytes = (size_t)(n * n) * sizeof *covariance;
-    const double *least = fit->points->least;
-    double *other = fit->square;
-    memcpy(other, covariance, bytes);
-    for (int64_t f = 0; f < n; f++) {
-        other[f * n + f] -= least[f];
-    }
-    if (!cgm_dense_cholesky(n, other)) {
-        widen(fit->comm, n, least, covariance, other, fit->eigen);
-    }
-    memcpy(factor, covariance, bytes);
-    for (double more = 1.0; !cgm_dense_cholesky(n, factor); more *= 10.0) {
-        for (int64_t f = 0; f < n; f++) {
-            covariance[f * n + f] += more * least[f]; /* rounding alone can ask for it */
-        }
-        memcpy(factor, covariance, bytes);
-    }
-    for (int64_t f = 0; f < n; f++) {
-        memset(factor + f * n, 0, (size_t)f * sizeof *factor);
-    }
-}
-
-/* Mean and covariance of component c from its sums. */
-static void take_moments(const gmm_fit *fit, int64_t c, gmm_mixture *mixture)
+static gmm_gaussian gaussian_of(const gmm_mixture *mixture, int64_t c)
 {
     const int64_t d = mixture->n_features;
-    const double *sums = fit->values + c * fit->n_products;
-    const double *second = sums + 1 + d;
-    double *mean = mixture->means + c * d;
-    double *covariance = mixture->covariances + c * d * d;
-    for (int64_t f = 0; f < d; f++) {
-        mean[f] = sums[1 + f] / sums[0];
-    }
-    for (int64_t f = 0; f < d; f++) {
-        for (int64_t g = f; g < d; g++) {
-            const double value = *second++ / sums[0] - mean[f] * mean[g];
-            covariance[f * d + g] = value;
-            covariance[g * d + f] = value;
-        }
-    }
-}
-
-/* Coefficients of ln(weight · density) of component c. */
-static void score_gaussian(gmm_fit *fit, int64_t c, const gmm_mixture *mixture)
-{
-    const double log_two_pi = 1.837877066409345483561;
-    const int64_t d = mixture->n_features;
-    const double *mean = mixture->means + c * d;
-    const double *factor = mixture->factors + c * d * d;
-    double *coefficient = fit->coefficients + c * fit->n_products;
-    double *linear = coefficient + 1;
-    double *quadratic = linear + d;
-    double *inverse = fit->square;
-    double constant = log(fmax(mixture->weights[c], LEAST_WEIGHT)) - 0.5 * (double)d * log_two_pi;
-    memset(linear, 0, (size_t)d * sizeof *linear);
-    if (d > 0) {
-        memcpy(inverse, factor, (size_t)(d * d) * sizeof *factor);
-        cgm_dense_invert(d, inverse);
-    }
-    for (int64_t f = 0; f < d; f++) {
-        constant -= log(factor[f * d + f]);
-        for (int64_t g = f; g < d; g++) {
-            const double value = inverse[f * d + g];
-            *quadratic++ = f == g ? -0.5 * value : -value;
-            linear[f] += value * mean[g];
-            linear[g] += f == g ? 0.0 : value * mean[f];
-        }
-    }
-    for (int64_t f = 0; f < d; f++) {
-        constant -= 0.5 * linear[f] * mean[f];
-    }
-    coefficient[0] = constant;
+    return (gmm_gaussian){mixture->means + c * d, mixture->covariances + c * d * d,
+                          mixture->factors + c * d * d};
 }
 
 /* The mixture that the sums ask for, on rank 0. */
 static void maximise(gmm_fit *fit, gmm_mixture *mixture)
 {
-    const int64_t d = mixture->n_features;
     for (int64_t c = 0; c < mixture->n_components && fit->comm->rank == 0; c++) {
         const double mass = fit->values[c * fit->n_products];
         mixture->weights[c] = mass / (double)fit->points->n_points;
-        if (mass >= LEAST_MASS && d > 0) {
-            take_moments(fit, c, mixture);
-            factorise(fit, d, mixture->covariances + c * d * d, mixture->factors + c * d * d);
+        if (mass >= LEAST_MASS) {
+            gmm_gaussian gaussian = gaussian_of(mixture, c);
+            gmm_take_moments(fit->comm, mixture->n_features, fit->values + c * fit->n_products,
+                             fit->points->least, &gaussian, fit->gaussian);
         }
     }
 }
@@ -388,7 +282,9 @@ static void score_mixture(gmm_fit *fit, const gmm_mixture *mixture)
 {
     const int64_t k = mixture->n_components;
     for (int64_t c = 0; c < k && fit->comm->rank == 0; c++) {
-        score_gaussian(fit, c, mixture);
+        const gmm_gaussian gaussian = gaussian_of(mixture, c);
+        gmm_score_gaussian(mixture->n_features, mixture->weights[c], &gaussian,
+                           fit->coefficients + c * fit->n_products, fit->gaussian);
     }
     cgm_comm_broadcast(fit->comm, fit->coefficients,
                        (size_t)(k * fit->n_products) * sizeof *fit->coefficients, 0);
@@ -410,9 +306,23 @@ static void begin(const double *centres, gmm_mixture *mixture)
     }
 }
 
-/* Iterations until the likelihood gains too little, or so many are done. The likelihood is always
- * that of the mixture as it is. */
-static cgm_status iterate(gmm_fit *fit, int64_t iterations, gmm_mixture *mixture)
+/* What the last pass says of a mixture, which is the one that the pass was of. */
+static void note_pass(const gmm_fit *fit, gmm_mixture *mixture)
+{
+    mixture->n_scarce = 0;
+    for (int64_t c = 0; c < mixture->n_components; c++) {
+        mixture->n_scarce +=
+            fit->values[c * fit->n_products] < (double)mixture->n_features + LEAST_MASS;
+    }
+    for (int64_t i = mixture->iterations; i <= CGM_GMM_START_ITERATIONS; i++) {
+        mixture->course[i] = mixture->log_likelihood;
+    }
+}
+
+/* Iterations until the likelihood gains too little, so many are done, or the rival is ahead. The
+ * likelihood is always that of the mixture as it is. */
+static cgm_status iterate(gmm_fit *fit, int64_t iterations, const gmm_mixture *rival,
+                          gmm_mixture *mixture)
 {
     const pass step = {
         .n_components = mixture->n_components, .terms = fit->n_products, .kept = fit->n_products};
@@ -421,16 +331,20 @@ static cgm_status iterate(gmm_fit *fit, int64_t iterations, gmm_mixture *mixture
     double before = -INFINITY;
     for (;;) {
         score_mixture(fit, mixture);
-        fit->passes++;
-        fit->component_passes += mixture->n_components;
+        fit->done.passes++;
+        fit->done.component_passes += mixture->n_components;
         cgm_status status = run_pass(fit, &step, &mixture->log_likelihood);
         if (status != CGM_OK) {
             return status;
         }
+        note_pass(fit, mixture);
         /* Moments alone make the best of one. */
         mixture->converged = mixture->n_components == 1 ||
                              mixture->log_likelihood - before < fit->options->tolerance;
-        if (mixture->converged || mixture->iterations >= end) {
+        const bool behind = rival != NULL && mixture->iterations >= RIVAL_ITERATIONS &&
+                            mixture->n_scarce >= rival->n_scarce &&
+                            mixture->log_likelihood < rival->course[mixture->iterations];
+        if (mixture->converged || behind || mixture->iterations >= end) {
             return CGM_OK;
         }
         before = mixture->log_likelihood;
@@ -440,28 +354,38 @@ static cgm_status iterate(gmm_fit *fit, int64_t iterations, gmm_mixture *mixture
 }
 
 cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
-                         gmm_mixture *mixture)
+                         const gmm_mixture *rival, gmm_mixture *mixture)
 {
     mixture->n_components = n_components;
     mixture->iterations = 0;
     begin(centres, mixture);
+    fit->done.starts += n_components > 1;
+    fit->done.start_components += n_components > 1 ? n_components : 0;
     cgm_status status = cluster(fit, n_components, mixture->means);
     if (status == CGM_OK) {
         maximise(fit, mixture);
-        status = iterate(fit, CGM_GMM_START_ITERATIONS, mixture);
+        status = iterate(fit, CGM_GMM_START_ITERATIONS, rival, mixture);
     }
     return status;
 }
 
-cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture)
+bool gmm_mixture_is_better(const gmm_mixture *a, const gmm_mixture *b)
 {
-    return mixture->converged ? CGM_OK : iterate(fit, fit->options->max_iterations, mixture);
+    return a->n_scarce != b->n_scarce ? a->n_scarce < b->n_scarce
+                                      : a->log_likelihood > b->log_likelihood;
 }
 
-void gmm_fit_count(const gmm_fit *fit, int64_t *passes, int64_t *component_passes)
+cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture)
 {
-    *passes = fit->passes;
-    *component_passes = fit->component_passes;
+    return mixture->converged ? CGM_OK : iterate(fit, fit->options->max_iterations, NULL, mixture);
+}
+
+void gmm_fit_count(const gmm_fit *fit, cgm_gmm_class *class)
+{
+    class->starts = fit->done.starts;
+    class->start_components = fit->done.start_components;
+    class->passes = fit->done.passes;
+    class->component_passes = fit->done.component_passes;
 }
 
 void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture)
@@ -517,16 +441,15 @@ static bool create_work(gmm_fit *fit, work *at)
 static cgm_status allocate(gmm_fit *fit)
 {
     cgm_comm *comm = fit->comm;
-    const int64_t d = fit->points->n_features;
     const int64_t n_values = fit->most * fit->n_products;
     fit->coefficients = cgm_alloc(comm, n_values, sizeof *fit->coefficients);
     fit->values = cgm_alloc(comm, n_values, sizeof *fit->values);
     fit->sums = cgm_alloc(comm, n_values + 2, sizeof *fit->sums);
-    fit->square = cgm_alloc(comm, d * d, sizeof *fit->square);
-    fit->eigen = cgm_alloc(comm, d, sizeof *fit->eigen);
+    fit->gaussian =
+        cgm_alloc(comm, gmm_gaussian_work(fit->points->n_features), sizeof *fit->gaussian);
     fit->threads = cgm_alloc(comm, comm->threads, sizeof *fit->threads);
     bool complete = fit->coefficients != NULL && fit->values != NULL && fit->sums != NULL &&
-                    fit->square != NULL && fit->eigen != NULL && fit->threads != NULL;
+                    fit->gaussian != NULL && fit->threads != NULL;
     for (int t = 0; t < comm->threads && complete; t++) {
         complete = create_work(fit, &fit->threads[t]);
     }
@@ -588,8 +511,7 @@ void gmm_fit_destroy(gmm_fit *fit)
     free(fit->coefficients);
     free(fit->values);
     free(fit->sums);
-    free(fit->square);
-    free(fit->eigen);
+    free(fit->gaussian);
     free(fit->threads);
     free(fit);
 }

@@ -23,6 +23,9 @@ typedef struct gmm_mixture {
     double log_likelihood; /* mean over the points */
     int64_t iterations;
     bool converged;
+    int64_t n_scarce; /* components that hold no more points than there are features: a covariance
+                         of so few is singular but for its least variance, and means nothing */
+    double course[CGM_GMM_START_ITERATIONS + 1]; /* the likelihood after each of the first */
 } gmm_mixture;
 
 /** What fits of one class share, of as many components as most at a time. */
@@ -46,18 +49,24 @@ void gmm_mixture_destroy(gmm_mixture *mixture);
 /**
  * A mixture that starts from centres, and a few iterations of it.  Collective.
  * @param[in]  centres  [n_components][n_features]
+ * @param[in]  rival    NULL, or another start of the same size: as soon as the new one is less
+ *                      likely after as many iterations, and has had a few, it is given up
  * @param[out] mixture  numbers are rank 0's alone until gmm_mixture_share; has room for them
  * @return the same code on every rank: CGM_OK, or what the pause's keep returned
  */
 cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
-                         gmm_mixture *mixture);
+                         const gmm_mixture *rival, gmm_mixture *mixture);
 
 /** Goes on with it until it has converged, or max_iterations are done.  Collective.
  * @return as gmm_fit_start */
 cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture);
 
-/** Local. What cgm_gmm_class says of passes, so far. */
-void gmm_fit_count(const gmm_fit *fit, int64_t *passes, int64_t *component_passes);
+/** Local. What the class says of starts and passes becomes what was done so far. */
+void gmm_fit_count(const gmm_fit *fit, cgm_gmm_class *class);
+
+/** Local. Whether a is better than b of the same size: fewer of its components are scarce, or it is
+ * likelier. */
+bool gmm_mixture_is_better(const gmm_mixture *a, const gmm_mixture *b);
 
 /** Collective. What rank 0 has becomes known to all. */
 void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture);

@@ -102,11 +102,11 @@ static void draw(const void *state, uint64_t seed, int64_t first, int64_t count,
 /* One number of every class. */
 static void put_classes(cgm_writer *to, const cgm_gmm *gmm)
 {
-    enum { INTEGERS = 7, REALS = 3 };
+    enum { INTEGERS = 9, REALS = 3 };
     static const char *const integers[INTEGERS] = {
-        "/generator/class_points",    "/generator/first_component", "/generator/components",
-        "/generator/iterations",      "/generator/converged",       "/generator/passes",
-        "/generator/component_passes"};
+        "/generator/class_points",     "/generator/first_component", "/generator/components",
+        "/generator/iterations",       "/generator/converged",       "/generator/starts",
+        "/generator/start_components", "/generator/passes",          "/generator/component_passes"};
     static const char *const reals[REALS] = {"/generator/class_share", "/generator/log_likelihood",
                                              "/generator/criterion"};
     const int64_t n = gmm->n_classes;
@@ -117,7 +117,8 @@ static void put_classes(cgm_writer *to, const cgm_gmm *gmm)
             const cgm_gmm_class *class = &gmm->classes[c];
             const int64_t numbers[INTEGERS + 1] = {class->n_points,         class->first_component,
                                                    class->n_components,     class->iterations,
-                                                   class->converged,        class->passes,
+                                                   class->converged,        class->starts,
+                                                   class->start_components, class->passes,
                                                    class->component_passes, class->label};
             const double others[REALS] = {class->share, class->log_likelihood, class->criterion};
             for (int k = 0; k <= INTEGERS; k++) {

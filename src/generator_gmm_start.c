@@ -6,201 +6,249 @@
 
 #include "cgm/accumulator.h"
 #include "cgm/generator_gmm.h"
-#include "cgm/kernel.h"
 #include "cgm/rng.h"
+#include "cgm/tolerance.h"
 
-/* One for each word of a block of random numbers. */
-enum { TRIALS = CGM_GMM_TRIALS };
-#define ABOVE_ROUNDING 0x1.0000000000008p0
+/* Rounds of cutting at the most: a round may take a single point off. */
+enum { ROUNDS_MOST = 40 };
 
-typedef struct search {
+/* ---- cells ---- */
+
+/* Cells while they are cut, and the points that they consist of. */
+typedef struct cutting {
     cgm_comm *comm;
-    const cgm_shard *shard;
     const gmm_points *points;
-    uint64_t seed;
-    int64_t start;
-    double *nearest; /* [n_local] squared distance to the nearest centre */
-    double *drawn;   /* [TRIALS][n_features] */
-    uint64_t *words; /* the same, bit for bit */
-} search;
+    int64_t n_cells;
+    int64_t n_moments;     /* 1, x_f, x_f² */
+    int32_t *cell;         /* [n_local] of each point */
+    cgm_accumulator *sums; /* [n_cells][n_moments] */
+    double *moments;       /* the same: number of points, means, variances */
+    int64_t *feature;      /* [n_cells] that a cell is cut in; -1: not any more */
+    int32_t *upper;        /* [n_cells] what the part above the mean becomes */
+} cutting;
 
-/* The least E/w of a trial and its point, as far as they are known; number counts all parties'
- * points, exactly. */
-typedef struct draw {
-    double key;
-    double number;
-    int64_t block, place;
-} draw;
-
-/* Squared distances of a block's points to a point. */
-static void measure(const gmm_points *points, const gmm_block *block, const double *point,
-                    double *squares)
+/* Sums of every cell over all ranks, and what follows from them. */
+static void measure_cells(cutting *of)
 {
-    const double *x = gmm_block_coordinates(points, block);
-    for (int64_t i = 0; i < block->n_points; i++) {
-        squares[i] = 0.0;
-    }
-    for (int64_t f = 0; f < points->n_features; f++, x += block->n_points) {
-        for (int64_t i = 0; i < block->n_points; i++) {
-            const double difference = x[i] - point[f];
-            squares[i] += difference * difference;
-        }
-    }
-}
-
-/* Takes part in the draws with one point. */
-static void enter(const uint64_t words[TRIALS], double weight, double number, int64_t b, int64_t i,
-                  draw best[TRIALS])
-{
-    for (int t = 0; t < TRIALS; t++) {
-        const double u = cgm_rng_uniform(words[t]);
-        /* −ln(1 − u) is at least u: mostly that settles it, beyond any rounding. */
-        if (u > best[t].key * weight * ABOVE_ROUNDING) {
-            continue;
-        }
-        const double key = -log1p(-u) / weight;
-        if (key < best[t].key || (key == best[t].key && number < best[t].number)) {
-            best[t] = (draw){key, number, b, i};
-        }
-    }
-}
-
-/* This rank's best points of all trials for centre k. */
-static void draw_locally(const search *of, int64_t k, draw best[TRIALS])
-{
-    const gmm_points *points = of->points;
-    int64_t party = -1;
-    double before = 0.0; /* points of the parties before */
-    cgm_rng rng = {of->seed, 0, CGM_RNG_CENTRES};
-    for (int64_t b = 0; b < points->n_blocks; b++) {
-        const gmm_block *block = &points->blocks[b];
-        while (party < block->party) {
-            before += party >= 0 ? (double)of->shard->party_points[party] : 0.0;
-            rng.stream = cgm_rng_hash(of->shard->names[++party]);
-        }
-        for (int64_t i = block->first; i < block->first + block->n_points; i++) {
-            if (of->nearest[i] > 0.0) {
-                uint64_t words[TRIALS];
-                cgm_rng_words(&rng, (uint64_t)points->rows[i], (uint64_t)k, (uint64_t)of->start,
-                              words);
-                enter(words, of->nearest[i], before + (double)points->rows[i], b, i - block->first,
-                      best);
-            }
-        }
-    }
-}
-
-/* The points drawn become known to all ranks, exactly: whoever has one shows it, the others are
- * silent. @return whether there was any */
-static bool draw_points(search *of, int64_t k)
-{
-    cgm_comm *comm = of->comm;
     const gmm_points *points = of->points;
     const int64_t d = points->n_features;
-    draw best[TRIALS];
-    double keys[TRIALS];
-    double numbers[TRIALS];
-    for (int t = 0; t < TRIALS; t++) {
-        best[t] = (draw){INFINITY, INFINITY, -1, 0};
-    }
-    draw_locally(of, k, best);
-    for (int t = 0; t < TRIALS; t++) {
-        keys[t] = best[t].key;
-    }
-    cgm_comm_min(comm, keys, TRIALS);
-    for (int t = 0; t < TRIALS; t++) {
-        numbers[t] = best[t].key == keys[t] ? best[t].number : INFINITY;
-    }
-    cgm_comm_min(comm, numbers, TRIALS);
-    memset(of->drawn, 0, (size_t)(TRIALS * d) * sizeof *of->drawn);
-    for (int t = 0; t < TRIALS; t++) {
-        if (best[t].block >= 0 && best[t].number == numbers[t]) {
-            const gmm_block *block = &points->blocks[best[t].block];
-            const double *x = gmm_block_coordinates(points, block) + best[t].place;
-            for (int64_t f = 0; f < d; f++) {
-                of->drawn[t * d + f] = x[f * block->n_points];
-            }
-        }
-    }
-    memcpy(of->words, of->drawn, (size_t)(TRIALS * d) * sizeof *of->words);
-    cgm_comm_or(comm, of->words, TRIALS * d);
-    memcpy(of->drawn, of->words, (size_t)(TRIALS * d) * sizeof *of->words);
-    return isfinite(numbers[0]);
-}
-
-/* The trial that leaves the least sum of squared distances. */
-static int choose_trial(const search *of)
-{
-    const gmm_points *points = of->points;
-    cgm_accumulator sums[TRIALS] = {{{0}}};
-    double squares[CGM_BLOCK_POINTS];
+    const int64_t n_sums = of->n_cells * of->n_moments;
+    double *terms = of->moments; /* of one point, until all are summed */
+    memset(of->sums, 0, (size_t)n_sums * sizeof *of->sums);
     for (int64_t b = 0; b < points->n_blocks; b++) {
         const gmm_block *block = &points->blocks[b];
-        for (int t = 0; t < TRIALS; t++) {
-            double sum = 0.0;
-            measure(points, block, of->drawn + t * points->n_features, squares);
-            for (int64_t i = 0; i < block->n_points; i++) {
-                sum += fmin(squares[i], of->nearest[block->first + i]);
-            }
-            cgm_accumulator_add(&sums[t], sum);
-        }
-    }
-    cgm_accumulator_reduce(of->comm, sums, TRIALS);
-    int best = 0;
-    for (int t = 1; t < TRIALS; t++) {
-        best = cgm_accumulator_value(&sums[t]) < cgm_accumulator_value(&sums[best]) ? t : best;
-    }
-    return best;
-}
-
-static void add_centre(search *of, const double *centre)
-{
-    const gmm_points *points = of->points;
-    double squares[CGM_BLOCK_POINTS];
-    for (int64_t b = 0; b < points->n_blocks; b++) {
-        const gmm_block *block = &points->blocks[b];
-        measure(points, block, centre, squares);
+        const double *x = gmm_block_coordinates(points, block);
         for (int64_t i = 0; i < block->n_points; i++) {
-            of->nearest[block->first + i] = fmin(squares[i], of->nearest[block->first + i]);
+            terms[0] = 1.0;
+            for (int64_t f = 0; f < d; f++) {
+                const double value = x[f * block->n_points + i];
+                terms[1 + f] = value;
+                terms[1 + d + f] = value * value;
+            }
+            cgm_accumulator_add_each(of->sums + of->cell[block->first + i] * of->n_moments, terms,
+                                     of->n_moments);
+        }
+    }
+    cgm_accumulator_reduce(of->comm, of->sums, n_sums);
+    for (int64_t s = 0; s < n_sums; s++) {
+        of->moments[s] = cgm_accumulator_value(&of->sums[s]);
+    }
+    for (int64_t c = 0; c < of->n_cells; c++) {
+        double *moments = of->moments + c * of->n_moments;
+        for (int64_t f = 0; f < d; f++) {
+            moments[1 + f] /= moments[0];
+            moments[1 + d + f] = moments[1 + d + f] / moments[0] - moments[1 + f] * moments[1 + f];
         }
     }
 }
 
-static void choose(search *of, int64_t most, double *centres, int64_t *n_found)
+/* The feature of the largest variance; -1 if the points do not differ beyond rounding. */
+static int64_t choose_feature(const cutting *of, int64_t c)
 {
     const int64_t d = of->points->n_features;
-    /* The first one is any of them, each with the same probability. */
-    for (int64_t i = 0; i < of->points->n_local; i++) {
-        of->nearest[i] = 1.0;
-    }
-    *n_found = 0;
-    for (int64_t k = 0; k < most && draw_points(of, k); k++) {
-        const int chosen = k > 0 ? choose_trial(of) : 0;
-        double *centre = centres + k * d;
-        memcpy(centre, of->drawn + chosen * d, (size_t)d * sizeof *centre);
-        for (int64_t i = 0; k == 0 && i < of->points->n_local; i++) {
-            of->nearest[i] = INFINITY;
+    const double *moments = of->moments + c * of->n_moments;
+    int64_t chosen = -1;
+    double largest = 0.0;
+    for (int64_t f = 0; f < d && moments[0] > 1.0; f++) {
+        const double variance = moments[1 + d + f];
+        const double rounding = CGM_GMM_SAME_POINT * moments[1 + f] * moments[1 + f];
+        if (variance > largest && variance > rounding) {
+            chosen = f;
+            largest = variance;
         }
-        add_centre(of, centre);
-        *n_found = k + 1;
+    }
+    return chosen;
+}
+
+/* Cuts all cells that can be. @return whether there was any */
+static bool cut_cells(cutting *of)
+{
+    const gmm_points *points = of->points;
+    const int64_t before = of->n_cells;
+    for (int64_t c = 0; c < before; c++) {
+        of->feature[c] = choose_feature(of, c);
+        if (of->feature[c] >= 0) {
+            of->upper[c] = (int32_t)of->n_cells++;
+        }
+    }
+    for (int64_t b = 0; b < points->n_blocks; b++) {
+        const gmm_block *block = &points->blocks[b];
+        const double *x = gmm_block_coordinates(points, block);
+        for (int64_t i = 0; i < block->n_points; i++) {
+            int32_t *cell = &of->cell[block->first + i];
+            const int64_t f = of->feature[*cell];
+            if (f >= 0 && x[f * block->n_points + i] > of->moments[*cell * of->n_moments + 1 + f]) {
+                *cell = of->upper[*cell];
+            }
+        }
+    }
+    return of->n_cells > before;
+}
+
+/* Cells that rounding left without a point are no cells. */
+static void keep_cells(const cutting *of, gmm_cells *cells)
+{
+    const int64_t d = of->points->n_features;
+    for (int64_t c = 0; c < of->n_cells; c++) {
+        const double *moments = of->moments + c * of->n_moments;
+        if (moments[0] > 0.0) {
+            cells->counts[cells->n_cells] = moments[0];
+            memcpy(cells->means + cells->n_cells * d, moments + 1, (size_t)d * sizeof(double));
+            cells->n_cells++;
+        }
     }
 }
 
-cgm_status gmm_choose_centres(cgm_comm *comm, const cgm_shard *shard, const gmm_points *points,
-                              uint64_t seed, int64_t start, int64_t most, double *centres,
+static cgm_status allocate(cutting *of, int64_t room, gmm_cells *cells)
+{
+    cgm_comm *comm = of->comm;
+    of->cell = cgm_alloc(comm, of->points->n_local, sizeof *of->cell);
+    of->sums = cgm_alloc(comm, room * of->n_moments, sizeof *of->sums);
+    of->moments = cgm_alloc(comm, room * of->n_moments, sizeof *of->moments);
+    of->feature = cgm_alloc(comm, room, sizeof *of->feature);
+    of->upper = cgm_alloc(comm, room, sizeof *of->upper);
+    cells->counts = cgm_alloc(comm, room, sizeof *cells->counts);
+    cells->means = cgm_alloc(comm, room * cells->n_features, sizeof *cells->means);
+    const bool complete = of->cell != NULL && of->sums != NULL && of->moments != NULL &&
+                          of->feature != NULL && of->upper != NULL && cells->counts != NULL &&
+                          cells->means != NULL;
+    return complete ? CGM_OK : CGM_ERR_MEMORY;
+}
+
+cgm_status gmm_cells_create(cgm_comm *comm, const gmm_points *points, int64_t most,
+                            gmm_cells *cells)
+{
+    const int64_t wanted = most * CGM_GMM_CELLS;
+    cutting of = {
+        .comm = comm, .points = points, .n_cells = 1, .n_moments = 1 + 2 * points->n_features};
+    *cells = (gmm_cells){.n_features = points->n_features};
+    cgm_status status = cgm_agree(comm, allocate(&of, 2 * wanted, cells));
+    if (status == CGM_OK) {
+        measure_cells(&of);
+        for (int k = 0; k < ROUNDS_MOST && of.n_cells < wanted && cut_cells(&of); k++) {
+            measure_cells(&of);
+        }
+        keep_cells(&of, cells);
+    }
+    free(of.cell);
+    free(of.sums);
+    free(of.moments);
+    free(of.feature);
+    free(of.upper);
+    return status;
+}
+
+void gmm_cells_destroy(gmm_cells *cells)
+{
+    free(cells->counts);
+    free(cells->means);
+    *cells = (gmm_cells){0};
+}
+
+/* ---- centres ---- */
+
+static double square_distance(const gmm_cells *cells, int64_t a, int64_t b)
+{
+    const double *x = cells->means + a * cells->n_features;
+    const double *y = cells->means + b * cells->n_features;
+    double sum = 0.0;
+    for (int64_t f = 0; f < cells->n_features; f++) {
+        sum += (x[f] - y[f]) * (x[f] - y[f]);
+    }
+    return sum;
+}
+
+/* The cell at a share of the sum of all weights; one of weight 0 is none. */
+static int64_t find_cell(const double *weights, int64_t count, double total, double share)
+{
+    int64_t found = 0;
+    double sum = 0.0;
+    for (int64_t c = 0; c < count && (sum <= share * total || weights[found] == 0.0); c++) {
+        found = weights[c] > 0.0 ? c : found;
+        sum += weights[c];
+    }
+    return found;
+}
+
+/* What would be left of the sum of points times squared distance. */
+static double measure_rest(const gmm_cells *cells, const double *nearest, int64_t centre)
+{
+    double sum = 0.0;
+    for (int64_t c = 0; c < cells->n_cells; c++) {
+        sum += cells->counts[c] * fmin(nearest[c], square_distance(cells, c, centre));
+    }
+    return sum;
+}
+
+/* On rank 0. nearest, weights [n_cells] are work space */
+static int64_t choose(const gmm_cells *cells, const cgm_rng *rng, int64_t start, int64_t most,
+                      double *nearest, double *weights, double *centres)
+{
+    const int64_t d = cells->n_features;
+    int64_t found = 0;
+    for (; found < most; found++) {
+        double total = 0.0;
+        for (int64_t c = 0; c < cells->n_cells; c++) {
+            weights[c] = cells->counts[c] * (found > 0 ? nearest[c] : 1.0);
+            total += weights[c];
+        }
+        if (!(total > 0.0)) {
+            break; /* every cell is a centre */
+        }
+        uint64_t words[CGM_GMM_TRIALS];
+        cgm_rng_words(rng, (uint64_t)start, (uint64_t)found, 0, words);
+        int64_t best = find_cell(weights, cells->n_cells, total, cgm_rng_uniform(words[0]));
+        double rest = found > 0 ? measure_rest(cells, nearest, best) : 0.0;
+        for (int t = 1; t < CGM_GMM_TRIALS && found > 0; t++) {
+            const int64_t other =
+                find_cell(weights, cells->n_cells, total, cgm_rng_uniform(words[t]));
+            const double left = measure_rest(cells, nearest, other);
+            best = left < rest ? other : best;
+            rest = fmin(left, rest);
+        }
+        memcpy(centres + found * d, cells->means + best * d, (size_t)d * sizeof *centres);
+        for (int64_t c = 0; c < cells->n_cells; c++) {
+            const double square = square_distance(cells, c, best);
+            nearest[c] = found > 0 ? fmin(nearest[c], square) : square;
+        }
+    }
+    return found;
+}
+
+cgm_status gmm_choose_centres(cgm_comm *comm, const gmm_cells *cells, uint64_t seed,
+                              uint64_t stream, int64_t start, int64_t most, double *centres,
                               int64_t *n_found)
 {
-    search of = {.comm = comm, .shard = shard, .points = points, .seed = seed, .start = start};
-    of.nearest = cgm_alloc(comm, points->n_local, sizeof *of.nearest);
-    of.drawn = cgm_alloc(comm, TRIALS * points->n_features, sizeof *of.drawn);
-    of.words = cgm_alloc(comm, TRIALS * points->n_features, sizeof *of.words);
-    const bool complete = of.nearest != NULL && of.drawn != NULL && of.words != NULL;
-    cgm_status status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
-    if (status == CGM_OK) {
-        choose(&of, most, centres, n_found);
+    const cgm_rng rng = {seed, stream, CGM_RNG_CENTRES};
+    double *work = cgm_alloc(comm, 2 * cells->n_cells, sizeof *work);
+    cgm_status status = cgm_agree(comm, work != NULL ? CGM_OK : CGM_ERR_MEMORY);
+    if (status == CGM_OK && comm->rank == 0) {
+        *n_found = choose(cells, &rng, start, most, work, work + cells->n_cells, centres);
     }
-    free(of.nearest);
-    free(of.drawn);
-    free(of.words);
+    if (status == CGM_OK) {
+        cgm_comm_broadcast(comm, n_found, sizeof *n_found, 0);
+        cgm_comm_broadcast(comm, centres, (size_t)(most * cells->n_features) * sizeof *centres, 0);
+    }
+    free(work);
     return status;
 }

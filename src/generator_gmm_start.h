@@ -1,26 +1,49 @@
 /**
  * @file generator_gmm_start.h
- * Where mixtures start: points far from each other. Internal.
+ * Where mixtures start: among cells of points that are close to each other, of which ranks know
+ * their numbers and means alone. Internal.
  */
 #ifndef CGM_GENERATOR_GMM_START_H
 #define CGM_GENERATOR_GMM_START_H
 
 #include "generator_gmm_points.h"
 
+/** Cells of points, as many in a dense region as their number asks for. The same on every rank. */
+typedef struct gmm_cells {
+    int64_t n_cells;
+    int64_t n_features;
+    double *counts; /* [n_cells] points, at least one */
+    double *means;  /* [n_cells][n_features] */
+} gmm_cells;
+
 /**
- * Choose centres by k-means++: each next one is the best of four points that were drawn with
- * probability proportional to the squared distance from the nearest centre so far.  Collective.
- * A point is drawn when E/w is least over all of them, where w is that squared distance and E a
- * standard exponential number of the seed, the party's name and the point's number: it is the same
- * point wherever the others are. Centres 0 .. k − 1 are what k of them would be.
- * @param[in]  start    which of several choices
- * @param[out] centres  [most][n_features], the same on every rank
- * @param[out] n_found  fewer than most when there are not so many different points
- * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(points · most · n_features)
- *         over all ranks.
+ * Cut the points into cells: each is cut in two at its mean in the feature of its largest variance,
+ * again and again, until there are several for each centre or none has different points.
+ * Collective.
+ * @param[in]  most   centres that will be chosen of them
+ * @param[out] cells  the pair is gmm_cells_destroy, after errors too
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(points · n_features ·
+ *         log(most)) over all ranks.
  */
-cgm_status gmm_choose_centres(cgm_comm *comm, const cgm_shard *shard, const gmm_points *points,
-                              uint64_t seed, int64_t start, int64_t most, double *centres,
+cgm_status gmm_cells_create(cgm_comm *comm, const gmm_points *points, int64_t most,
+                            gmm_cells *cells);
+
+/** Local. Accepts a zeroed struct. */
+void gmm_cells_destroy(gmm_cells *cells);
+
+/**
+ * Choose centres among the means of cells by k-means++: each next one is the best of
+ * CGM_GMM_TRIALS that are drawn with probability proportional to points times squared distance
+ * from the nearest centre so far.  Collective; rank 0 chooses.
+ * @param[in]  stream   of random numbers: what tells classes apart
+ * @param[in]  start    which of several choices
+ * @param[out] centres  [most][n_features], the same on every rank; centres 0 .. k − 1 are what k
+ *                      of them would be
+ * @param[out] n_found  fewer than most when there are not so many different cells
+ * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status gmm_choose_centres(cgm_comm *comm, const gmm_cells *cells, uint64_t seed,
+                              uint64_t stream, int64_t start, int64_t most, double *centres,
                               int64_t *n_found);
 
 #endif

@@ -68,42 +68,43 @@ static void measure_range(cgm_comm *comm, const own_rows *rows, bool has_pool, d
 }
 
 /* Sums of (x - centre)/range, or of its squared difference from means, by feature, exactly: every
- * term lies in [-1, 1]. */
+ * term lies in [-1, 1]. terms [n_features] is work space. */
 static void sum_features(cgm_comm *comm, const own_rows *rows, const cgm_spread *spread,
-                         const double *means, cgm_accumulator *sums)
+                         const double *means, double *terms, cgm_accumulator *sums)
 {
     const int64_t d = rows->n_features;
     for (int64_t f = 0; f < d; f++) {
         sums[f] = (cgm_accumulator){{0}};
     }
     for (int part = 0; part < 2; part++) {
-        for (int64_t k = 0; k < rows->n_points[part] * d; k++) {
-            const int64_t f = k % d;
-            double term = 0.0;
-            if (spread->range[f] > 0.0) {
-                term = (rows->points[part][k] - spread->centre[f]) / spread->range[f];
+        const double *point = rows->points[part];
+        for (int64_t i = 0; i < rows->n_points[part]; i++, point += d) {
+            for (int64_t f = 0; f < d; f++) {
+                double term = 0.0;
+                if (spread->range[f] > 0.0) {
+                    term = (point[f] - spread->centre[f]) / spread->range[f];
+                }
+                terms[f] = means == NULL ? term : (term - means[f]) * (term - means[f]);
             }
-            if (means != NULL) {
-                term = (term - means[f]) * (term - means[f]);
-            }
-            cgm_accumulator_add(&sums[f], term);
+            cgm_accumulator_add_each(sums, terms, d);
         }
     }
     cgm_accumulator_reduce(comm, sums, d);
 }
 
-/* mean and deviation, in two passes so that no digits cancel; then the overall deviation. */
+/* mean and deviation, in two passes so that no digits cancel; then the overall deviation. means
+ * [2][n_features] is work space. */
 static void measure_moments(cgm_comm *comm, const own_rows *rows, int64_t n_points, double *means,
                             cgm_accumulator *sums, cgm_spread *spread)
 {
     const int64_t d = rows->n_features;
     const double n = (double)n_points;
-    sum_features(comm, rows, spread, NULL, sums);
+    sum_features(comm, rows, spread, NULL, means + d, sums);
     for (int64_t f = 0; f < d; f++) {
         means[f] = cgm_accumulator_value(&sums[f]) / n;
         spread->mean[f] = spread->centre[f] + means[f] * spread->range[f];
     }
-    sum_features(comm, rows, spread, means, sums);
+    sum_features(comm, rows, spread, means, means + d, sums);
     double widest = 0.0;
     for (int64_t f = 0; f < d; f++) {
         spread->deviation[f] = spread->range[f] * sqrt(cgm_accumulator_value(&sums[f]) / n);

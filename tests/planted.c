@@ -51,6 +51,17 @@ void planted_make_overlapping(int64_t party, int64_t row, double point[PLANTED_F
     point[1] = normal[1] + 0.8 * normal[0];
 }
 
+void planted_make_outliers(int64_t party, int64_t row, double point[PLANTED_FEATURES],
+                           int64_t *label)
+{
+    draw_normal(party, row, point);
+    *label = party == 0 && row < 2;
+    if (*label == 1) {
+        point[0] = 50.0;
+        point[1] = 50.0 + 0.1 * (double)row;
+    }
+}
+
 /* A feature of a few values, on which a component could shrink without end. */
 void planted_make_discrete(int64_t party, int64_t row, double point[PLANTED_FEATURES],
                            int64_t *label)

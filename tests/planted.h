@@ -21,7 +21,10 @@ planted_point planted_make_correlated;
 planted_point planted_make_clusters;
 /** Two clusters that overlap. */
 planted_point planted_make_overlapping;
-/** The same with a feature of a few values, on which a component could shrink without end. */
+/** A round cluster, and two points close to each other and far from it. */
+planted_point planted_make_outliers;
+/** The overlapping clusters with a feature of a few values, on which a component could shrink
+ * without end. */
 planted_point planted_make_discrete;
 /** The first feature never changes; of class 7 there is one point, all others are class -2. */
 planted_point planted_make_constant;

@@ -150,6 +150,32 @@ static void test_sums_side_by_side(void **state)
     }
 }
 
+/* Terms of either sign, each to a sum of its own, as one by one; one of them cannot be held. */
+static void test_each_to_its_own(void **state)
+{
+    (void)state;
+    enum { SUMS = 50 };
+    cgm_accumulator each[SUMS] = {{{0}}};
+    cgm_accumulator single[SUMS] = {{{0}}};
+    double *terms = allocate_terms();
+    fill_signed(terms, N_TERMS, 11);
+    for (int64_t k = 0; k < N_TERMS; k += SUMS) {
+        cgm_accumulator_add_each(each, terms + k, SUMS);
+        for (int64_t i = 0; i < SUMS; i++) {
+            cgm_accumulator_add(&single[i], terms[k + i]);
+        }
+    }
+    for (int64_t i = 0; i < SUMS; i++) {
+        assert_true(cgm_accumulator_value(&each[i]) == cgm_accumulator_value(&single[i]));
+    }
+    terms[7] = -0x1p62;
+    cgm_accumulator_add_each(each, terms, SUMS);
+    cgm_accumulator_add_each(each, terms + SUMS, SUMS);
+    assert_true(isnan(cgm_accumulator_value(&each[7])));
+    assert_true(isfinite(cgm_accumulator_value(&each[6])));
+    free(terms);
+}
+
 static void test_threads_add_to_one_sum(void **state)
 {
     (void)state;
@@ -316,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_small_rest_of_large_terms),
         cmocka_unit_test(test_many_terms_do_not_overflow),
         cmocka_unit_test(test_what_cannot_be_held_is_nan_for_good),
+        cmocka_unit_test(test_each_to_its_own),
         cmocka_unit_test(test_merge_is_exact),
         cmocka_unit_test(test_reduce_equals_one_rank),
         cmocka_unit_test(test_reduce_keeps_nan_of_any_rank),

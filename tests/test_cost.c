@@ -170,15 +170,19 @@ static cgm_cost_class *read_classes(costed *at, int64_t *count)
     }
     double *points = read_class_numbers(at, "/generator/class_points", count);
     double *components = read_class_numbers(at, "/generator/components", count);
+    double *starts = read_class_numbers(at, "/generator/starts", count);
+    double *start_components = read_class_numbers(at, "/generator/start_components", count);
     double *passes = read_class_numbers(at, "/generator/passes", count);
     double *component_passes = read_class_numbers(at, "/generator/component_passes", count);
     cgm_cost_class *classes = calloc((size_t)*count, sizeof *classes);
     for (int64_t c = 0; c < *count; c++) {
-        classes[c] =
-            (cgm_cost_class){(int64_t)points[c], components[c], passes[c], component_passes[c]};
+        classes[c] = (cgm_cost_class){(int64_t)points[c],  components[c], starts[c],
+                                      start_components[c], passes[c],     component_passes[c]};
     }
     free(points);
     free(components);
+    free(starts);
+    free(start_components);
     free(passes);
     free(component_passes);
     return classes;

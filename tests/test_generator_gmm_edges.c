@@ -98,6 +98,21 @@ static void test_few_points(void **state)
     model.destroy(model.state);
 }
 
+/* A component of two points would be likelier than anything, and mean nothing. */
+static void test_outliers(void **state)
+{
+    cgm_comm *comm = *state;
+    const planted of = {2, (const int64_t[]){600, 200}, planted_make_outliers, false};
+    const cgm_gmm_options options = planted_options(0);
+    cgm_model model;
+    const cgm_gmm *gmm = planted_train(comm, &of, &options, &model);
+    check_finite(comm, &model);
+    for (int64_t k = 0; k < gmm->n_components; k++) {
+        assert_all_ranks(comm, gmm->weights[k] * 800.0 > 2.5);
+    }
+    model.destroy(model.state);
+}
+
 static void test_too_many_labels(void **state)
 {
     cgm_comm *comm = *state;
@@ -156,6 +171,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constant_features),
         cmocka_unit_test(test_few_points),
+        cmocka_unit_test(test_outliers),
         cmocka_unit_test(test_too_many_labels),
         cmocka_unit_test(test_pause),
     };

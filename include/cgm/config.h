@@ -12,6 +12,7 @@
 #include "cgm/comm.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
+#include "cgm/generator_gan.h"
 #include "cgm/generator_gmm.h"
 #include "cgm/kernel.h"
 #include "cgm/lengthscale.h"
@@ -42,6 +43,7 @@ typedef struct cgm_config {
     int64_t generator_size; /**< candidates to draw, >= 1 */
     bool generator_save;    /**< the pool that was drawn is part of the output */
     cgm_gmm_options gmm;
+    cgm_gan_options gan;
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;

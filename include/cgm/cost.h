@@ -66,6 +66,8 @@ typedef struct cgm_cost_search {
 typedef struct cgm_cost_class {
     int64_t n_points;
     double n_components;
+    double starts;
+    double start_components;
     double passes;
     double component_passes;
 } cgm_cost_class;

@@ -81,8 +81,8 @@ void cgm_dense_scalapack_version(char text[32]);
 
 /** Local. c [rows][columns] = a [rows][inner] · bᵀ, b [columns][inner], all row-major and
  * contiguous. */
-void cgm_dense_multiply_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
-                                   const double *b, double *c);
+void cgm_dense_multiply_by_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                      const double *b, double *c);
 
 /** Local. In place: Lᵀ of a = L·Lᵀ, a [n][n] symmetric, in the upper triangle of the row-major
  * matrix; what is below is left as it is. @return false: a is not positive definite */

@@ -1,9 +1,8 @@
 /**
  * @file generator_gmm.h
  * A Gaussian mixture of the parties' points, one for each class where they have labels, fitted by
- * expectation maximisation on all ranks. No point leaves its rank but the few that a mixture starts
- * from: what is reduced are sums over points, exactly, so that the mixture is the same bits at
- * every number of ranks and threads.
+ * expectation maximisation on all ranks. No point leaves its rank: what is reduced are sums over
+ * points, exactly, so that the mixture is the same bits at every number of ranks and threads.
  */
 #ifndef CGM_GENERATOR_GMM_H
 #define CGM_GENERATOR_GMM_H
@@ -35,8 +34,10 @@ typedef struct cgm_gmm_class {
     double share; /**< of the candidates */
     int64_t first_component;
     int64_t n_components;
-    int64_t iterations; /**< that raised the likelihood of the mixture chosen */
-    int64_t passes;     /**< over the points for the likelihood of any mixture that was tried */
+    int64_t iterations;       /**< that raised the likelihood of the mixture chosen */
+    int64_t starts;           /**< of several components, of any mixture that was tried */
+    int64_t start_components; /**< over these, the sum of their components */
+    int64_t passes; /**< over the points for the likelihood of any mixture that was tried */
     int64_t component_passes; /**< over these, the sum of their components */
     bool converged;
     bool is_scarce;        /**< fewer points than a covariance of full rank needs */
@@ -65,9 +66,10 @@ typedef struct cgm_gmm {
 /**
  * Fit the mixtures.  Collective.
  *
- * Of each class: points scaled by their mean and standard deviation; centres by k-means++ (greedy,
- * four trials), a round of k-means, and ten iterations of expectation maximisation, all this four
- * times (once of hardly more points than parameters); the likeliest of them goes on. Where a
+ * Of each class: points scaled by their mean and standard deviation; cells of points that
+ * are close to each other; centres by k-means++ among the means of cells (greedy, four trials), a
+ * round of k-means, and ten iterations of expectation maximisation, all this four times (once of
+ * hardly more points than parameters); the likeliest of them goes on. Where a
  * covariance would be below CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of
  * all points in each feature, it is the likeliest that is not. With components = 0 sizes 1, 2, 3,
  * 4, 6, 8, 12, 16 are fitted, as far as there are n_features + 1 points a component, and the
@@ -105,8 +107,9 @@ int cgm_gmm_starts(int64_t n_components, int64_t n_points, int64_t n_features);
 
 /** Iterations that tell which of several starts is the best. */
 enum { CGM_GMM_START_ITERATIONS = 10 };
-/** Points that are drawn for each centre, of which the best is taken. */
-enum { CGM_GMM_TRIALS = 4 };
+/** Centres are chosen among cells of points, so many for each; cells that are drawn for one, of
+ * which the best is taken. */
+enum { CGM_GMM_CELLS = 4, CGM_GMM_TRIALS = 4 };
 /** Local. Products of a point's coordinates that a mixture's sums are of: 1, x_f, x_f·x_g. */
 int64_t cgm_gmm_products(int64_t n_features);
 

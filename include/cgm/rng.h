@@ -19,8 +19,8 @@ typedef enum cgm_rng_purpose {
     CGM_RNG_SUBSAMPLE = 5,    /**< choice of points for the median distance */
     CGM_RNG_SIGNIFICANCE = 6, /**< and for the test of significance */
     CGM_RNG_DOWNSTREAM = 12,  /**< choice of points and parties for downstream models */
-    CGM_RNG_CENTRES = 16,     /**< choice of points that mixtures start from */
-    CGM_RNG_CANDIDATE = 17    /**< candidates drawn from a mixture */
+    CGM_RNG_CENTRES = 24,     /**< choice of points that mixtures start from */
+    CGM_RNG_CANDIDATE = 25    /**< candidates drawn from a mixture */
 } cgm_rng_purpose;
 
 /** A stream: all numbers of one seed, name and purpose. */

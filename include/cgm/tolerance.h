@@ -73,6 +73,9 @@
  * feature; and least scale of a class in a feature, in units of the deviation of all points. */
 #define CGM_GMM_LEAST_VARIANCE 1e-6
 #define CGM_GMM_LEAST_SCALE 1e-3
+/** Points whose variance is not above this share of their squared mean are the same but for
+ * rounding. */
+#define CGM_GMM_SAME_POINT 1e-13
 
 /** Report: from this correlation of α with the squared MMD on it is said in words. */
 #define CGM_CLAIMED_CORRELATION (-0.9)
