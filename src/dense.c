@@ -34,3 +34,19 @@ void cgm_dense_scalapack_version(char text[32])
     pilaver_(&major, &minor, &patch);
     snprintf(text, 32, "%d.%d.%d", major, minor, patch);
 }
+
+void cgm_dense_multiply_by_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                      const double *b, double *c)
+{
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, cgm_int(rows), cgm_int(columns),
+                cgm_int(inner), 1.0, a, cgm_int(inner), b, cgm_int(inner), 0.0, c,
+                cgm_int(columns));
+}
+
+void cgm_dense_multiply_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                   const double *b, double *c)
+{
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, cgm_int(rows), cgm_int(columns),
+                cgm_int(inner), 1.0, a, cgm_int(rows), b, cgm_int(columns), 0.0, c,
+                cgm_int(columns));
+}

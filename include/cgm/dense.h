@@ -20,4 +20,12 @@ void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const doub
 const char *cgm_dense_blas_version(void);
 void cgm_dense_scalapack_version(char text[32]);
 
+/** Local. c [rows][columns] = a [rows][inner] · bᵀ, b [columns][inner]. As cgm_dense_multiply. */
+void cgm_dense_multiply_by_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                      const double *b, double *c);
+
+/** Local. c [rows][columns] = aᵀ · b [inner][columns], a [inner][rows]. As cgm_dense_multiply. */
+void cgm_dense_multiply_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                   const double *b, double *c);
+
 #endif
