@@ -63,5 +63,11 @@ verdict "10,000 parties of 10 points" whole_run many --parties 10000 --points 10
 # The values against random orders of the parties, at sizes 5 .. 500.
 verdict "1000 parties: phi against random orders" \
     "$mpirun" -n "$ranks" "$build/tests/slow_shapley" 1000 some 100
+# The generative network on simulated ratings, three seeds: its points against fresh ones.
+"$mpirun" -n "$ranks" "$build/cgm" simulate --out "$work/ratings.h5" --candidates 10000 --test 10000
+for seed in 1 2 3; do
+    verdict "generative network, seed $seed" \
+        "$mpirun" -n "$ranks" "$build/tests/slow_gan" "$work/ratings.h5" "$seed"
+done
 echo "$failed failed"
 [[ $failed -eq 0 ]]
