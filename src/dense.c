@@ -436,3 +436,11 @@ void cgm_dense_invert(int64_t n, double *factor)
     int info = 0;
     dpotri_("L", &order, factor, &order, &info, 1);
 }
+
+void cgm_dense_multiply_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                   const double *b, double *c)
+{
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, cgm_int(rows), cgm_int(columns),
+                cgm_int(inner), 1.0, a, cgm_int(rows), b, cgm_int(columns), 0.0, c,
+                cgm_int(columns));
+}

@@ -95,5 +95,11 @@ else
         verdict "downstream accuracies of $name as scikit-learn's" downstream_run "$name"
     done
 fi
+# The generative network on simulated ratings, three seeds: its points against fresh ones.
+"$mpirun" -n "$ranks" "$build/cgm" simulate --out "$work/ratings.h5" --candidates 10000 --test 10000
+for seed in 1 2 3; do
+    verdict "generative network, seed $seed" \
+        "$mpirun" -n "$ranks" "$build/tests/slow_gan" "$work/ratings.h5" "$seed"
+done
 echo "$failed failed"
 [[ $failed -eq 0 ]]

@@ -59,8 +59,8 @@ typedef struct cgm_accumulators {
     int64_t *low;
 } cgm_accumulators;
 
-/** Local. Adds terms[k] to sum first + k.  0 ≤ term < 2^18, less than 2^13 terms of that size or as
- * many more as they are smaller; sums below 2^31. */
+/** Local. Adds terms[k] to sum first + k.  |term| < 2^18, less than 2^13 terms of that size or as
+ * many more as they are smaller; sums within ±2^31. */
 void cgm_accumulators_add(cgm_accumulators sums, int64_t first, int64_t count, const double *terms);
 
 /** Local. Bring sum k into the one form with 0 <= low < 2^32. */

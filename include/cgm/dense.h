@@ -84,6 +84,10 @@ void cgm_dense_scalapack_version(char text[32]);
 void cgm_dense_multiply_by_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
                                       const double *b, double *c);
 
+/** Local. c [rows][columns] = aᵀ · b [inner][columns], a [inner][rows]. As cgm_dense_multiply. */
+void cgm_dense_multiply_transposed(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                   const double *b, double *c);
+
 /** Local. In place: Lᵀ of a = L·Lᵀ, a [n][n] symmetric, in the upper triangle of the row-major
  * matrix; what is below is left as it is. @return false: a is not positive definite */
 bool cgm_dense_cholesky(int64_t n, double *a);

@@ -12,15 +12,20 @@
 /** What a stream of random numbers is for: part of every counter, so that no two uses share
  * numbers. */
 typedef enum cgm_rng_purpose {
-    CGM_RNG_PROPOSAL = 1,     /**< weighted sampling: proposed candidate and acceptance */
-    CGM_RNG_INVERSE = 2,      /**< weighted sampling: uniform number of the inverse CDF */
-    CGM_RNG_SIMULATE = 3,     /**< simulated input */
-    CGM_RNG_ORDER = 4,        /**< orders of the parties for diagnostics */
-    CGM_RNG_SUBSAMPLE = 5,    /**< choice of points for the median distance */
-    CGM_RNG_SIGNIFICANCE = 6, /**< and for the test of significance */
-    CGM_RNG_DOWNSTREAM = 12,  /**< choice of points and parties for downstream models */
-    CGM_RNG_CENTRES = 24,     /**< choice of points that mixtures start from */
-    CGM_RNG_CANDIDATE = 25    /**< candidates drawn from a mixture */
+    CGM_RNG_PROPOSAL = 1,       /**< weighted sampling: proposed candidate and acceptance */
+    CGM_RNG_INVERSE = 2,        /**< weighted sampling: uniform number of the inverse CDF */
+    CGM_RNG_SIMULATE = 3,       /**< simulated input */
+    CGM_RNG_ORDER = 4,          /**< orders of the parties for diagnostics */
+    CGM_RNG_SUBSAMPLE = 5,      /**< choice of points for the median distance */
+    CGM_RNG_SIGNIFICANCE = 6,   /**< and for the test of significance */
+    CGM_RNG_DOWNSTREAM = 12,    /**< choice of points and parties for downstream models */
+    CGM_RNG_GAN_WEIGHTS = 16,   /**< generative network: parameters before training */
+    CGM_RNG_GAN_BATCH = 17,     /**< its training: points of a step */
+    CGM_RNG_GAN_LATENT = 18,    /**< its training: what is generated beside them */
+    CGM_RNG_GAN_MEASURE = 19,   /**< its measure: directions, and the sample */
+    CGM_RNG_GAN_CANDIDATE = 20, /**< candidates drawn from it */
+    CGM_RNG_CENTRES = 24,       /**< choice of points that mixtures start from */
+    CGM_RNG_CANDIDATE = 25      /**< candidates drawn from a mixture */
 } cgm_rng_purpose;
 
 /** A stream: all numbers of one seed, name and purpose. */

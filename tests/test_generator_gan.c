@@ -1,0 +1,255 @@
+/* The generative network: batches, candidates against each other and against the parameters in the
+ * output, data at the edge. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../src/gan_training.h"
+#include "../src/writer.h"
+#include "cgm/rng.h"
+#include "cgm/tolerance.h"
+#include "gan_toys.h"
+#include "harness.h"
+
+/* ---- batches ---- */
+
+/* A step looks at as many points of a party as its share in all of them asks for, up to one, and at
+ * every part of its points alike. */
+static void test_batches_follow_the_parties(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { PARTIES = 4, STEPS = 40 };
+    const int64_t sizes[PARTIES] = {1, 1300, 40, 700};
+    test_case made;
+    toy_open(comm, PARTIES, sizes, &made);
+    double mean[TOY_FEATURES] = {0.0};
+    double scale[TOY_FEATURES] = {0.0};
+    const cgm_gan_network network = {
+        TOY_FEATURES, 1, 0, {1, 1, 0, TOY_FEATURES}, {TOY_FEATURES, 1, 0, 1}, mean, scale};
+    const cgm_gan_classes none = {0};
+    cgm_gan_training training;
+    toy_drop_labels(&made);
+    assert_all_ranks(comm, cgm_gan_training_create(comm, &made.shard, &network, &none, &toy_options,
+                                                   3, &training) == CGM_OK);
+    int64_t total[PARTIES] = {0};
+    for (int64_t s = 0; s < STEPS; s++) {
+        int64_t rows[PARTIES] = {0};
+        cgm_gan_training_step(comm, &training);
+        for (int64_t k = 0; k < training.n_leaves; k++) {
+            rows[made.shard.share_party[training.leaves[k].share]] += training.leaves[k].n_rows;
+        }
+        cgm_comm_sum(comm, rows, PARTIES);
+        int64_t batch = 0;
+        bool even = true;
+        for (int64_t i = 0; i < PARTIES; i++) {
+            const double fair =
+                (double)toy_options.batch * (double)sizes[i] / (double)made.shard.n_points;
+            even = even && fabs((double)rows[i] - fair) < 1.0;
+            batch += rows[i];
+            total[i] += rows[i];
+        }
+        assert_all_ranks(comm, even && batch == toy_options.batch);
+    }
+    for (int64_t i = 0; i < PARTIES; i++) { /* rounded down and up in turn */
+        const double fair =
+            (double)(STEPS * toy_options.batch) * (double)sizes[i] / (double)made.shard.n_points;
+        assert_all_ranks(comm, fabs((double)total[i] - fair) < 0.25 * STEPS);
+    }
+    cgm_gan_training_destroy(&training);
+    case_close(&made);
+}
+
+/* ---- candidates ---- */
+
+static void test_any_slice_is_part_of_the_whole(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { COUNT = 300 };
+    const int64_t slices[][2] = {{0, 1}, {63, 2}, {64, 64}, {1, 130}, {299, 1}, {17, 283}};
+    test_case made;
+    cgm_model model;
+    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, 3, &model) == CGM_OK);
+    toy_drawing whole = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
+    for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
+        const int64_t first = slices[k][0];
+        const int64_t count = slices[k][1];
+        toy_drawing part = toy_draw(comm, &model, TOY_FEATURES, first, count);
+        assert_all_ranks(comm, memcmp(part.points, whole.points + first * TOY_FEATURES,
+                                      (size_t)(count * TOY_FEATURES) * sizeof(double)) == 0);
+        assert_all_ranks(
+            comm, memcmp(part.labels, whole.labels + first, (size_t)count * sizeof(int64_t)) == 0);
+        toy_discard(&part);
+    }
+    toy_drawing again = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
+    memset(again.points, 0, (size_t)(COUNT * TOY_FEATURES) * sizeof(double));
+#pragma omp parallel for num_threads(4)
+    for (int64_t k = 0; k < COUNT; k += 10) {
+        model.draw(model.state, 4, k, 10, again.points + k * TOY_FEATURES, again.labels + k);
+    }
+    assert_all_ranks(comm, memcmp(again.points, whole.points,
+                                  (size_t)(COUNT * TOY_FEATURES) * sizeof(double)) == 0);
+    toy_discard(&again);
+    toy_discard(&whole);
+    model.destroy(model.state);
+    case_close(&made);
+}
+
+/* ---- the parameters in the output ---- */
+
+/* A file that all ranks write, read back on each. */
+static void put_model(cgm_comm *comm, const cgm_model *model, char *path, size_t size)
+{
+    int64_t process = getpid();
+    cgm_comm_broadcast(comm, &process, sizeof process, 0);
+    snprintf(path, size, "/tmp/cgm-test-gan-%lld.h5", (long long)process);
+    cgm_h5_file file;
+    assert_all_ranks(comm, cgm_h5_create(comm, path, true, &file) == CGM_OK);
+    cgm_writer to = {.comm = comm, .file = &file};
+    model->put(model->state, &to);
+    assert_all_ranks(comm, to.status == CGM_OK);
+    assert_all_ranks(comm, cgm_h5_finish(&file) == CGM_OK);
+}
+
+static double *read_layer(cgm_comm *comm, const cgm_h5_file *file, const char *what, int layer,
+                          cgm_h5_info *info)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/generator/%s_%d", what, layer);
+    double *data = cgm_h5_read(file, path, NULL, CGM_H5_DOUBLE, info);
+    assert_all_ranks(comm, data != NULL);
+    return data;
+}
+
+/* units [64], filled from 0 on, through one layer of the file by plain loops. */
+static void apply_layer(cgm_comm *comm, const cgm_h5_file *file, int layer, bool last,
+                        double *units)
+{
+    cgm_h5_info info;
+    double *weights = read_layer(comm, file, "weights", layer, &info);
+    double *biases = read_layer(comm, file, "biases", layer, NULL);
+    double next[64] = {0.0};
+    for (int64_t j = 0; j < info.dims[1]; j++) {
+        next[j] = biases[j];
+        for (int64_t i = 0; i < info.dims[0]; i++) {
+            next[j] += weights[i * info.dims[1] + j] * units[i];
+        }
+        next[j] = last || next[j] > 0.0 ? next[j] : 0.2 * next[j];
+    }
+    memcpy(units, next, (size_t)info.dims[1] * sizeof *units);
+    free(weights);
+    free(biases);
+}
+
+/* Candidate number c as anybody would draw it who has the file and the random numbers. */
+static int64_t draw_by_hand(cgm_comm *comm, const cgm_h5_file *file, uint64_t c, double *point)
+{
+    const cgm_rng rng = {4, 0, CGM_RNG_GAN_CANDIDATE};
+    uint64_t words[4];
+    double units[64];
+    double *portions = cgm_h5_read(file, "/generator/portions", NULL, CGM_H5_DOUBLE, NULL);
+    int64_t *labels = cgm_h5_read(file, "/generator/classes", NULL, CGM_H5_INT64, NULL);
+    double *mean = cgm_h5_read(file, "/generator/mean", NULL, CGM_H5_DOUBLE, NULL);
+    double *scale = cgm_h5_read(file, "/generator/scale", NULL, CGM_H5_DOUBLE, NULL);
+    assert_all_ranks(comm, portions != NULL && labels != NULL && mean != NULL && scale != NULL);
+    cgm_rng_words(&rng, c, 1, 0, words);
+    const int64_t class = cgm_rng_uniform(words[0]) < portions[0] ? 0 : 1;
+    cgm_rng_words(&rng, c, 0, 0, words);
+    for (int k = 0; k < 4; k += 2) {
+        cgm_rng_normal(words + k, units + k);
+    }
+    units[3] = class == 0 ? 1.0 : 0.0; /* after three latent numbers */
+    units[4] = class == 1 ? 1.0 : 0.0;
+    for (int layer = 0; layer < 3; layer++) {
+        apply_layer(comm, file, layer, layer == 2, units);
+    }
+    for (int64_t f = 0; f < TOY_FEATURES; f++) {
+        point[f] = mean[f] + scale[f] * units[f];
+    }
+    const int64_t label = labels[class];
+    free(portions);
+    free(labels);
+    free(mean);
+    free(scale);
+    return label;
+}
+
+static void test_output_holds_the_model(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { COUNT = 70 };
+    test_case made;
+    cgm_model model;
+    char path[64];
+    cgm_h5_file file;
+    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, 3, &model) == CGM_OK);
+    put_model(comm, &model, path, sizeof path);
+    toy_drawing drawn = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
+    assert_all_ranks(comm, cgm_h5_open(comm, path, &file) == CGM_OK);
+    for (int64_t c = 0; c < COUNT; c += 3) {
+        double point[TOY_FEATURES];
+        const int64_t label = draw_by_hand(comm, &file, (uint64_t)c, point);
+        assert_all_ranks(comm, drawn.labels[c] == label);
+        assert_close_array(comm, drawn.points + c * TOY_FEATURES, point, TOY_FEATURES, 0.0,
+                           CGM_TEST_GAN_CANDIDATE * made.spread.deviation[0]);
+    }
+    cgm_h5_close(&file);
+    cgm_comm_barrier(comm);
+    if (comm->rank == 0) {
+        remove(path);
+    }
+    toy_discard(&drawn);
+    model.destroy(model.state);
+    case_close(&made);
+}
+
+/* ---- data at the edge ---- */
+
+static void test_constant_feature_stays(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case made;
+    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
+    for (int64_t i = 0; i < made.shard.n_local_points; i++) {
+        made.shard.points[i * TOY_FEATURES + 1] = 0.1;
+    }
+    toy_drawing drawn = toy_train_and_draw(comm, &made, &toy_options, 100);
+    bool constant = true;
+    for (int64_t i = 0; i < 100; i++) {
+        constant = constant && drawn.points[i * TOY_FEATURES + 1] == 0.1;
+    }
+    assert_all_ranks(comm, constant && drawn.points[0] != drawn.points[TOY_FEATURES]);
+    toy_discard(&drawn);
+    case_close(&made);
+}
+
+static void test_too_many_classes_are_refused(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case made;
+    cgm_model model;
+    toy_open(comm, 2, (int64_t[]){900, 300}, &made);
+    for (int64_t i = 0; i < made.shard.n_local_points; i++) {
+        made.shard.labels[i] = made.shard.first_point[comm->rank] + i;
+    }
+    assert_all_ranks(comm,
+                     cgm_gan_train(comm, &made.shard, &toy_options, 3, &model) == CGM_ERR_INPUT);
+    assert_all_ranks(comm, model.state == NULL);
+    comm->error = (cgm_error){0};
+    case_close(&made);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batches_follow_the_parties),
+        cmocka_unit_test(test_any_slice_is_part_of_the_whole),
+        cmocka_unit_test(test_output_holds_the_model),
+        cmocka_unit_test(test_constant_feature_stays),
+        cmocka_unit_test(test_too_many_classes_are_refused),
+    };
+    return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
+}
