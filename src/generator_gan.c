@@ -291,6 +291,12 @@ cgm_status cgm_gan_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_o
         destroy(state);
         return status;
     }
-    *model = (cgm_model){shard->has_labels, state, draw, put, destroy};
+    *model = (cgm_model){.has_labels = shard->has_labels,
+                         .state = state,
+                         .put_words = cgm_perceptron_parameters(&state->network.generator) +
+                                      2 * (shard->n_features + state->classes.count) + (1 << 13),
+                         .draw = draw,
+                         .put = put,
+                         .destroy = destroy};
     return CGM_OK;
 }
