@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cgm/cost.h"
+#include "cgm/labels.h"
 #include "cgm/output.h"
 #include "cgm/pipeline.h"
 #include "cgm/points.h"
@@ -50,8 +51,8 @@ typedef struct forecast {
     int64_t *draws;           /* [n_inv_temp][n_parties] */
     double *candidates;       /* [n_parties] different ones of its rewards */
     int64_t n_test;           /* points of no party */
-    int64_t n_classes;        /* that mixtures are trained of */
-    cgm_cost_class *classes;  /* [n_classes] */
+    int64_t n_classes;        /* that a generative model tells apart */
+    cgm_cost_class *classes;  /* [n_classes] of mixtures */
     cgm_cost least, most;
     double speed; /* evaluations a second of a rank */
 } forecast;
@@ -108,7 +109,7 @@ static bool is_generated(const forecast *of)
 static cgm_status list_classes(cgm_comm *comm, forecast *of)
 {
     int64_t *labels;
-    cgm_status status = cgm_gmm_labels(comm, &of->shard, &labels, &of->n_classes);
+    cgm_status status = cgm_labels_find(comm, &of->shard, &labels, &of->n_classes);
     if (status != CGM_OK) {
         return status;
     }
@@ -129,7 +130,7 @@ static cgm_status describe_pool(cgm_comm *comm, forecast *of)
                                        &of->pool);
     }
     of->pool = (cgm_candidates_shape){of->config->generator_size, of->shard.has_labels};
-    return of->config->generator_type == CGM_GENERATOR_GMM ? list_classes(comm, of) : CGM_OK;
+    return list_classes(comm, of);
 }
 
 static cgm_status count_tests(cgm_comm *comm, const char *path, int64_t n_features, void *state,

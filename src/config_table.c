@@ -14,7 +14,7 @@ static_assert(sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_metho
                   sizeof(cgm_reward_condition) == sizeof(int) &&
                   sizeof(cgm_features_scaling) == sizeof(int) &&
                   sizeof(cgm_generator_type) == sizeof(int) &&
-                  sizeof(cgm_gmm_class_share) == sizeof(int) &&
+                  sizeof(cgm_class_share) == sizeof(int) &&
                   sizeof(cgm_pool_placement) == sizeof(int) &&
                   sizeof(cgm_instruction_choice) == sizeof(int),
               "words are kept as int");
@@ -291,9 +291,12 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      .help = "features are used as they come"},
 
     {"generator.type", "file", &cgm_option_word, FIELD(generator_type),
-     CGM_WORDS([CGM_GENERATOR_FILE] = "file", [CGM_GENERATOR_GMM] = "gmm"), NULL,
+     CGM_WORDS([CGM_GENERATOR_FILE] = "file", [CGM_GENERATOR_GMM] = "gmm",
+               [CGM_GENERATOR_GAN] = "gan"),
+     NULL,
      .help = "where the pool of synthetic points comes from; file: input.candidates; gmm: a\n"
-             "Gaussian mixture for each class, trained on the points of all parties"},
+             "Gaussian mixture for each class, trained on the points of all parties; gan: a\n"
+             "generative adversarial network that knows the classes, trained on them"},
     {"generator.size", "100000", &cgm_option_integer, FIELD(generator_size), NULL,
      "a whole number, 1 .. 1000000000", .help = "points to draw from what was trained", .low = 1.0,
      .high = 1e9},
@@ -311,8 +314,8 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      "a number > 0 and <= 1",
      .help = "gmm: a mixture is found when a pass raises the mean log-likelihood by less",
      .high = 1.0},
-    {"generator.class_share", "pool", &cgm_option_word, FIELD(gmm.class_share),
-     CGM_WORDS([CGM_GMM_SHARE_POOL] = "pool", [CGM_GMM_SHARE_BALANCED] = "balanced"), NULL,
+    {"generator.class_share", "pool", &cgm_option_word, FIELD(class_share),
+     CGM_WORDS([CGM_SHARE_POOL] = "pool", [CGM_SHARE_BALANCED] = "balanced"), NULL,
      .help =
          "how often a class is drawn; pool: as in the points of all parties together; balanced:\n"
          "as often as any other"},

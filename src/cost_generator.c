@@ -2,6 +2,7 @@
 
 #include "cgm/accumulator.h"
 #include "cgm/generator_gmm.h"
+#include "cgm/labels.h"
 #include "cost_model.h"
 
 /* Doubles that the products of all points of a rank may take, and of a chunk of them; points of a
@@ -64,7 +65,7 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
 /* What ranks have of the labels. */
 static void count_labels(cgm_cost_model *of)
 {
-    const double bytes = (CGM_GMM_CLASSES_MAX + 2.0) * sizeof(int64_t);
+    const double bytes = (CGM_LABELS_MAX + 2.0) * sizeof(int64_t);
     for (int r = 0; r < of->run->size && of->run->size > 1; r++) {
         of->work[r].bytes_sent += bytes;
         of->work[r].bytes_received += bytes * (of->run->size - 1);
@@ -77,11 +78,13 @@ void cgm_cost_count_generator(cgm_cost_model *of)
     if (config->generator_type == CGM_GENERATOR_FILE) {
         return;
     }
-    if (config->generator_type == CGM_GENERATOR_GMM) {
-        cgm_cost_count_spread(of);
-        if (of->shard->has_labels) {
-            count_labels(of);
-        }
+    cgm_cost_count_spread(of);
+    if (of->shard->has_labels) {
+        count_labels(of);
+    }
+    if (config->generator_type == CGM_GENERATOR_GAN) {
+        cgm_cost_count_network(of);
+    } else {
         for (int64_t c = 0; c < of->run->n_classes; c++) {
             count_class(of, &of->run->classes[c]);
         }
@@ -92,11 +95,8 @@ void cgm_cost_count_generator(cgm_cost_model *of)
     cgm_cost_reduction(of, sizeof(uint64_t));
 }
 
-double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank)
+static double mixture_bytes(const cgm_cost_model *of, int rank)
 {
-    if (of->run->config->generator_type != CGM_GENERATOR_GMM) {
-        return 0.0;
-    }
     const int64_t d = of->shard->n_features;
     const double products = (double)cgm_gmm_products(d);
     const double threads = (double)of->run->config->threads;
@@ -119,4 +119,16 @@ double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank)
                               (threads + 1.0) * values * (double)sizeof(cgm_accumulator));
     }
     return most;
+}
+
+double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank)
+{
+    switch (of->run->config->generator_type) {
+    case CGM_GENERATOR_GMM:
+        return mixture_bytes(of, rank);
+    case CGM_GENERATOR_GAN:
+        return cgm_cost_network_bytes(of);
+    default:
+        return 0.0;
+    }
 }

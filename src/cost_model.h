@@ -65,6 +65,11 @@ void cgm_cost_count_spread(cgm_cost_model *of);
 /** Local. The stage `generator`. */
 void cgm_cost_count_generator(cgm_cost_model *of);
 
+/** Local. Of it, the training of a generative network, but for finding labels and the spread of the
+ * points (cost_network.c); memory of any rank beside what it keeps. */
+void cgm_cost_count_network(cgm_cost_model *of);
+double cgm_cost_network_bytes(const cgm_cost_model *of);
+
 /** Local. Memory of a rank beside what it keeps, while a generator is trained. */
 double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank);
 

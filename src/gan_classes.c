@@ -1,8 +1,11 @@
 #include "gan_classes.h"
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "cgm/labels.h"
+
+/* The label is what a class begins with. */
 static int compare_labels(const void *left, const void *right)
 {
     const int64_t a = *(const int64_t *)left;
@@ -10,69 +13,87 @@ static int compare_labels(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* labels [count] in ascending order, repeated ones dropped: their number is returned. */
-static int64_t find_distinct(int64_t *labels, int64_t count)
+static cgm_status list_classes(cgm_comm *comm, const cgm_shard *shard, cgm_gan_classes *classes)
 {
-    int64_t distinct = 0;
-    qsort(labels, (size_t)count, sizeof *labels, compare_labels);
-    for (int64_t i = 0; i < count; i++) {
-        if (distinct == 0 || labels[i] != labels[distinct - 1]) {
-            labels[distinct++] = labels[i];
-        }
-    }
-    return distinct;
-}
-
-static cgm_status refuse(cgm_comm *comm, int64_t count)
-{
-    return cgm_fail(comm, CGM_ERR_INPUT,
-                    "the parties' labels are of %lld classes or more; generator.type = gan takes "
-                    "at most %d",
-                    (long long)count, CGM_GAN_CLASSES_MAX);
-}
-
-/* All ranks' distinct labels, on every rank. own [n_own] */
-static cgm_status gather(cgm_comm *comm, const int64_t *own, int64_t n_own,
-                         cgm_gan_classes *classes)
-{
-    int64_t *offset = cgm_alloc(comm, comm->size + 1, sizeof *offset);
-    cgm_status status = cgm_agree(comm, offset == NULL ? CGM_ERR_MEMORY : CGM_OK);
+    int64_t *labels = NULL;
+    cgm_status status = cgm_labels_find(comm, shard, &labels, &classes->count);
     if (status == CGM_OK) {
-        offset[comm->rank + 1] = n_own;
-        cgm_comm_sum(comm, offset, comm->size + 1);
-        for (int r = 0; r < comm->size; r++) {
-            offset[r + 1] += offset[r];
-        }
-        classes->labels = cgm_alloc(comm, offset[comm->size], sizeof *classes->labels);
-        status = cgm_agree(comm, classes->labels == NULL ? CGM_ERR_MEMORY : CGM_OK);
+        classes->list = cgm_alloc(comm, classes->count, sizeof *classes->list);
+        classes->portions = cgm_alloc(comm, classes->count + 1, sizeof *classes->portions);
+        const bool refused = classes->list == NULL || classes->portions == NULL;
+        status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
     }
-    if (status == CGM_OK) {
-        memcpy(classes->labels + offset[comm->rank], own, (size_t)n_own * sizeof *own);
-        cgm_comm_all_gather(comm, classes->labels, offset, sizeof *classes->labels);
-        classes->count = find_distinct(classes->labels, offset[comm->size]);
+    for (int64_t k = 0; k < classes->count && status == CGM_OK; k++) {
+        classes->list[k].label = labels[k];
     }
-    free(offset);
+    free(labels);
     return status;
 }
 
-static cgm_status find_labels(cgm_comm *comm, const cgm_shard *shard, cgm_gan_classes *classes)
+/* Numbers of every class whose least over all points is wanted: of the party and of each feature,
+ * and of their opposites. */
+static int64_t bounds_of(const cgm_shard *shard)
 {
-    int64_t *own = cgm_alloc(comm, shard->n_local_points, sizeof *own);
-    int64_t n_own = 0;
-    cgm_status status = CGM_ERR_MEMORY;
-    if (own != NULL) {
-        memcpy(own, shard->labels, (size_t)shard->n_local_points * sizeof *own);
-        n_own = find_distinct(own, shard->n_local_points);
-        status = n_own <= CGM_GAN_CLASSES_MAX ? CGM_OK : refuse(comm, n_own);
+    return 2 * (1 + shard->n_features);
+}
+
+/* bounds [count][bounds_of] */
+static void lower_bounds(const cgm_shard *shard, const cgm_gan_classes *classes, double *bounds)
+{
+    const int64_t d = shard->n_features;
+    for (int64_t k = 0; k < shard->n_shares; k++) {
+        const double party = (double)shard->share_party[k];
+        for (int64_t i = shard->share_first[k]; i < shard->share_first[k + 1]; i++) {
+            const int64_t class = cgm_gan_classes_of(classes, shard->labels[i]);
+            double *of_class = bounds + class * bounds_of(shard);
+            classes->list[class].n_points++;
+            of_class[0] = fmin(of_class[0], party);
+            of_class[1] = fmin(of_class[1], -party);
+            for (int64_t f = 0; f < d; f++) {
+                const double value = shard->points[i * d + f];
+                of_class[2 + 2 * f] = fmin(of_class[2 + 2 * f], value);
+                of_class[3 + 2 * f] = fmin(of_class[3 + 2 * f], -value);
+            }
+        }
     }
-    status = cgm_agree(comm, status);
+}
+
+static void describe_class(const double *bounds, int64_t n_features, cgm_gan_class *class)
+{
+    class->only_party = bounds[0] == -bounds[1] ? (int64_t)bounds[0] : -1;
+    class->is_one_place = true;
+    for (int64_t f = 1; f <= n_features; f++) {
+        class->is_one_place = class->is_one_place && bounds[2 * f] == -bounds[2 * f + 1];
+    }
+}
+
+/* Collective. Points of every class, who has them and where they are. */
+static cgm_status describe_classes(cgm_comm *comm, const cgm_shard *shard, cgm_gan_classes *classes)
+{
+    const int64_t numbers = bounds_of(shard);
+    double *bounds = cgm_alloc(comm, classes->count * numbers, sizeof *bounds);
+    int64_t *points = cgm_alloc(comm, classes->count, sizeof *points);
+    cgm_status status = cgm_agree(comm, bounds == NULL || points == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        status = gather(comm, own, n_own, classes);
+        for (int64_t k = 0; k < classes->count * numbers; k++) {
+            bounds[k] = INFINITY;
+        }
+        lower_bounds(shard, classes, bounds);
+        for (int64_t k = 0; k < classes->count; k++) {
+            points[k] = classes->list[k].n_points;
+        }
+        cgm_comm_min(comm, bounds, classes->count * numbers);
+        cgm_comm_sum(comm, points, classes->count);
+        int64_t until = 0;
+        for (int64_t k = 0; k < classes->count; k++) {
+            until += points[k];
+            classes->list[k].n_points = points[k];
+            classes->portions[k + 1] = (double)until / (double)shard->n_points;
+            describe_class(bounds + k * numbers, shard->n_features, &classes->list[k]);
+        }
     }
-    free(own);
-    if (status == CGM_OK && classes->count > CGM_GAN_CLASSES_MAX) {
-        status = refuse(comm, classes->count);
-    }
+    free(bounds);
+    free(points);
     return status;
 }
 
@@ -82,34 +103,15 @@ cgm_status cgm_gan_classes_find(cgm_comm *comm, const cgm_shard *shard, cgm_gan_
     if (!shard->has_labels) {
         return CGM_OK;
     }
-    cgm_status status = find_labels(comm, shard, classes);
-    if (status != CGM_OK) {
-        return status;
-    }
-    classes->points = cgm_alloc(comm, classes->count, sizeof *classes->points);
-    classes->portions = cgm_alloc(comm, classes->count + 1, sizeof *classes->portions);
-    const bool refused = classes->points == NULL || classes->portions == NULL;
-    status = cgm_agree(comm, refused ? CGM_ERR_MEMORY : CGM_OK);
-    if (status != CGM_OK) {
-        return status;
-    }
-    for (int64_t i = 0; i < shard->n_local_points; i++) {
-        classes->points[cgm_gan_classes_of(classes, shard->labels[i])]++;
-    }
-    cgm_comm_sum(comm, classes->points, classes->count);
-    int64_t points = 0;
-    for (int64_t k = 0; k < classes->count; k++) {
-        points += classes->points[k];
-        classes->portions[k + 1] = (double)points / (double)shard->n_points;
-    }
-    return CGM_OK;
+    cgm_status status = list_classes(comm, shard, classes);
+    return status == CGM_OK ? describe_classes(comm, shard, classes) : status;
 }
 
 int64_t cgm_gan_classes_of(const cgm_gan_classes *classes, int64_t label)
 {
-    const int64_t *found =
-        bsearch(&label, classes->labels, (size_t)classes->count, sizeof label, compare_labels);
-    return found - classes->labels;
+    const cgm_gan_class *found = bsearch(&label, classes->list, (size_t)classes->count,
+                                         sizeof *classes->list, compare_labels);
+    return found - classes->list;
 }
 
 int64_t cgm_gan_classes_at(const cgm_gan_classes *classes, const double *portions, double at)
@@ -129,8 +131,7 @@ int64_t cgm_gan_classes_at(const cgm_gan_classes *classes, const double *portion
 
 void cgm_gan_classes_destroy(cgm_gan_classes *classes)
 {
-    free(classes->labels);
-    free(classes->points);
+    free(classes->list);
     free(classes->portions);
     *classes = (cgm_gan_classes){0};
 }

@@ -6,23 +6,18 @@
 #ifndef CGM_GAN_CLASSES_H
 #define CGM_GAN_CLASSES_H
 
-#include <stdbool.h>
-
+#include "cgm/generator_gan.h"
 #include "cgm/shard.h"
-
-/** Most classes: each is an input of both networks. */
-enum { CGM_GAN_CLASSES_MAX = 1000 };
 
 /** The same on every rank; zeroed: no labels. */
 typedef struct cgm_gan_classes {
     int64_t count;
-    int64_t *labels;  /**< [count] ascending */
-    int64_t *points;  /**< [count] of all parties */
-    double *portions; /**< [count + 1] shares in all points, added up: 0 .. 1 */
+    cgm_gan_class *list; /**< [count] by ascending label */
+    double *portions;    /**< [count + 1] shares in all points, added up: 0 .. 1 */
 } cgm_gan_classes;
 
 /**
- * Find the distinct labels of all parties' points and count them.  Collective.
+ * Find the classes of all parties' points and look at what each is like.  Collective.
  * @param[out] classes  the pair is cgm_gan_classes_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (too many), CGM_ERR_MEMORY
  */

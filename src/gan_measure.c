@@ -94,8 +94,7 @@ static void embed_parties(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_
             embed_rows(shard, i, i + CGM_GAN_BLOCK < end ? i + CGM_GAN_BLOCK : end, measure);
         }
     }
-    const int64_t *counts = shard->has_labels ? measure->classes->points : &shard->n_points;
-    average(comm, measure, counts, measure->parties);
+    average(comm, measure, measure->points, measure->parties);
 }
 
 /* ---- a network's sample ---- */
@@ -139,7 +138,6 @@ static double excess(const double *mean, int64_t n)
 double cgm_gan_measure_network(cgm_comm *comm, cgm_gan_measure *measure, const double *parameters)
 {
     embed_sample(comm, measure, parameters);
-    const cgm_gan_classes *classes = measure->classes;
     double *whole = measure->work; /* Σ share·difference */
     double within = 0.0;
     double all = 0.0;
@@ -147,7 +145,7 @@ double cgm_gan_measure_network(cgm_comm *comm, cgm_gan_measure *measure, const d
     for (int64_t g = 0; g < measure->n_groups; g++) {
         const double *party = measure->parties + g * NUMBERS;
         const double *sample = measure->sampled + g * NUMBERS;
-        const int64_t points = classes->count > 0 ? classes->points[g] : measure->n_points;
+        const int64_t points = measure->points[g];
         const double share = (double)points / (double)measure->n_points;
         if (measure->counts[g] == 0) {
             continue; /* too few of the class for the sample to hold any */
@@ -184,12 +182,14 @@ cgm_status cgm_gan_measure_create(cgm_comm *comm, const cgm_shard *shard,
     measure->directions = cgm_alloc_aligned(comm, d * CGM_GAN_DIRECTIONS);
     measure->parties = cgm_alloc(comm, numbers, sizeof(double));
     measure->sampled = cgm_alloc(comm, numbers, sizeof(double));
+    measure->points = cgm_alloc(comm, measure->n_groups, sizeof(int64_t));
     measure->counts = cgm_alloc(comm, measure->n_groups, sizeof(int64_t));
     measure->sums.high = cgm_alloc(comm, 2 * numbers, sizeof(int64_t));
     measure->work = cgm_alloc_aligned(comm, CGM_GAN_BLOCK * (d + CGM_GAN_DIRECTIONS));
     const bool complete = measure->directions != NULL && measure->parties != NULL &&
-                          measure->sampled != NULL && measure->counts != NULL &&
-                          measure->sums.high != NULL && measure->work != NULL;
+                          measure->sampled != NULL && measure->points != NULL &&
+                          measure->counts != NULL && measure->sums.high != NULL &&
+                          measure->work != NULL;
     cgm_status status = complete ? CGM_OK : CGM_ERR_MEMORY;
     if (status == CGM_OK) {
         status = cgm_gan_space_create(comm, network, CGM_GAN_BLOCK, &measure->space);
@@ -197,6 +197,10 @@ cgm_status cgm_gan_measure_create(cgm_comm *comm, const cgm_shard *shard,
     status = cgm_agree(comm, status);
     if (status == CGM_OK) {
         measure->sums.low = measure->sums.high + numbers;
+        measure->points[0] = shard->n_points;
+        for (int64_t k = 0; k < classes->count; k++) {
+            measure->points[k] = classes->list[k].n_points;
+        }
         for (int64_t i = 0; i < CGM_GAN_SAMPLE; i++) {
             measure->counts[group_of_sample(measure, i)]++;
         }
@@ -211,6 +215,7 @@ void cgm_gan_measure_destroy(cgm_gan_measure *measure)
     free(measure->directions);
     free(measure->parties);
     free(measure->sampled);
+    free(measure->points);
     free(measure->counts);
     free(measure->sums.high);
     free(measure->work);

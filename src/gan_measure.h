@@ -30,7 +30,8 @@ typedef struct cgm_gan_measure {
     double *parties; /**< [n_groups][2 CGM_GAN_DIRECTIONS] mean embeddings of the parties' points,
                           the same on every rank */
     double *sampled; /**< the same of the sample last measured */
-    int64_t *counts; /**< [n_groups] points of the sample */
+    int64_t *points; /**< [n_groups] the parties' */
+    int64_t *counts; /**< [n_groups] of the sample */
     cgm_accumulators sums; /**< [n_groups][2 CGM_GAN_DIRECTIONS]; low follows high */
     double *work;          /**< [CGM_GAN_BLOCK][n_features + CGM_GAN_DIRECTIONS] */
     cgm_gan_space space;   /**< for CGM_GAN_BLOCK rows */

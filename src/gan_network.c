@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+cgm_gan_network cgm_gan_network_of(const cgm_gan_options *options, int64_t n_features,
+                                   int64_t n_classes)
+{
+    return (cgm_gan_network){
+        .n_features = n_features,
+        .n_latent = options->latent,
+        .n_classes = n_classes,
+        .generator = {options->latent + n_classes, options->hidden, options->layers, n_features},
+        .discriminator = {n_features + n_classes, options->hidden, options->layers, 1}};
+}
+
 int64_t cgm_gan_parameters(const cgm_gan_network *network)
 {
     return cgm_perceptron_parameters(&network->generator) +
@@ -52,6 +63,12 @@ void cgm_gan_initialise(const cgm_gan_network *network, uint64_t seed, double *p
 }
 
 /* ---- work space ---- */
+
+int64_t cgm_gan_space_numbers(const cgm_gan_network *network, int64_t n_rows)
+{
+    return n_rows * (network->n_features + 3 + 2 * cgm_perceptron_trace_units(&network->generator) +
+                     6 * cgm_perceptron_trace_units(&network->discriminator));
+}
 
 cgm_status cgm_gan_space_create(cgm_comm *comm, const cgm_gan_network *network, int64_t n_rows,
                                 cgm_gan_space *space)

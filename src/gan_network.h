@@ -16,7 +16,7 @@
 #ifndef CGM_GAN_NETWORK_H
 #define CGM_GAN_NETWORK_H
 
-#include "cgm/comm.h"
+#include "cgm/generator_gan.h"
 #include "cgm/rng.h"
 #include "perceptron.h"
 
@@ -52,12 +52,20 @@ typedef struct cgm_gan_losses {
     double generator;
 } cgm_gan_losses;
 
+/** Local. Networks of that shape; mean and scale are left out.
+ * @param[in] n_classes  0: without labels */
+cgm_gan_network cgm_gan_network_of(const cgm_gan_options *options, int64_t n_features,
+                                   int64_t n_classes);
+
 /** Local. Parameters of both networks. */
 int64_t cgm_gan_parameters(const cgm_gan_network *network);
 
 /** The parameters before training [cgm_gan_parameters]: normal weights that keep the size of what
  * passes through a layer, biases 0. */
 void cgm_gan_initialise(const cgm_gan_network *network, uint64_t seed, double *parameters);
+
+/** Local. Numbers that the arrays of a work space have room for. */
+int64_t cgm_gan_space_numbers(const cgm_gan_network *network, int64_t n_rows);
 
 /** Local. CGM_OK, CGM_ERR_MEMORY; the pair is cgm_gan_space_destroy, after errors too. */
 cgm_status cgm_gan_space_create(cgm_comm *comm, const cgm_gan_network *network, int64_t n_rows,

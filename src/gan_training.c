@@ -149,10 +149,12 @@ static void add_leaf(cgm_gan_training *training, const cgm_gan_leaf *leaf)
 
 /* ---- the step ---- */
 
-/* Collective. The sums of all ranks' leaves. */
-static void add_up(cgm_comm *comm, cgm_gan_training *training)
+/* Collective. The sums of all ranks' leaves; on how many ranks a pause is due. */
+static int64_t add_up(cgm_comm *comm, cgm_gan_training *training, bool due)
 {
     const int64_t count = training->n_parameters + LOSSES;
+    int64_t *n_due = training->sums.high + 2 * count;
+    *n_due = due;
     memset(training->sums.high, 0, (size_t)(2 * count) * sizeof *training->sums.high);
 #pragma omp parallel for schedule(dynamic) num_threads(training->n_threads)
     for (int64_t k = 0; k < training->n_leaves; k++) {
@@ -161,7 +163,8 @@ static void add_up(cgm_comm *comm, cgm_gan_training *training)
     for (int64_t k = 0; k < count; k++) {
         cgm_accumulators_normalise(training->sums, k);
     }
-    cgm_comm_sum(comm, training->sums.high, 2 * count);
+    cgm_comm_sum(comm, training->sums.high, 2 * count + 1);
+    return *n_due;
 }
 
 /* Adam (Kingma and Ba, 2015) without inertia: its mean of the derivatives is that of one step, as
@@ -193,16 +196,17 @@ static void follow(cgm_gan_training *training)
     }
 }
 
-void cgm_gan_training_step(cgm_comm *comm, cgm_gan_training *training)
+int64_t cgm_gan_training_step(cgm_comm *comm, cgm_gan_training *training, bool due)
 {
     const int64_t count = training->n_parameters;
     list_leaves(training);
-    add_up(comm, training);
+    const int64_t n_due = add_up(comm, training, due);
     training->losses = (cgm_gan_losses){cgm_accumulators_value(training->sums, count),
                                         cgm_accumulators_value(training->sums, count + 1)};
     move(training);
     follow(training);
     training->step++;
+    return n_due;
 }
 
 /* ---- */
@@ -217,7 +221,7 @@ static cgm_status allocate(cgm_comm *comm, cgm_gan_training *training)
     training->squares = cgm_alloc_aligned(comm, count);
     training->points_before =
         cgm_alloc(comm, training->shard->n_parties + 1, sizeof *training->points_before);
-    training->sums.high = cgm_alloc(comm, 2 * (count + LOSSES), sizeof *training->sums.high);
+    training->sums.high = cgm_alloc(comm, 2 * (count + LOSSES) + 1, sizeof *training->sums.high);
     training->leaves = cgm_alloc(comm, training->options->batch + 1, sizeof *training->leaves);
     training->spaces = cgm_alloc(comm, threads, sizeof *training->spaces);
     training->terms = cgm_alloc_aligned(comm, threads * (count + LOSSES));

@@ -41,7 +41,8 @@ typedef struct cgm_gan_training {
     double decayed;         /**< what part of squares is still what it was at first */
     cgm_gan_losses losses;  /**< of the last step, a row of its batch */
     int64_t *points_before; /**< [n_parties + 1] points of the parties before */
-    cgm_accumulators sums;  /**< [n_parameters + 2] derivatives and losses; low follows high */
+    cgm_accumulators sums;  /**< [n_parameters + 2] derivatives and losses; low follows high, and
+                               then the number of ranks that were told to be due */
     int64_t n_leaves;
     cgm_gan_leaf *leaves; /**< [options->batch + 1] this rank's of a step */
     int n_threads;
@@ -60,8 +61,10 @@ cgm_status cgm_gan_training_create(cgm_comm *comm, const cgm_shard *shard,
                                    const cgm_gan_options *options, uint64_t seed,
                                    cgm_gan_training *training);
 
-/** Collective. One step. Sends 16 bytes a parameter. */
-void cgm_gan_training_step(cgm_comm *comm, cgm_gan_training *training);
+/** Collective. One step. Sends 16 bytes a parameter.
+ * @param[in] due  a pause is due on this rank
+ * @return on how many ranks one is; the same on every rank */
+int64_t cgm_gan_training_step(cgm_comm *comm, cgm_gan_training *training, bool due);
 
 /** Local. Accepts a zeroed struct. */
 void cgm_gan_training_destroy(cgm_gan_training *training);

@@ -75,8 +75,10 @@ static cgm_status check_arguments(cgm_comm *comm, const generate_arguments *aske
 {
     if (config->generator_type == CGM_GENERATOR_FILE) {
         return cgm_fail(comm, CGM_ERR_USAGE,
-                        "generator.type is file, and there is nothing to generate; set it to %s",
-                        cgm_generator_name(CGM_GENERATOR_GMM));
+                        "generator.type is file, and there is nothing to generate; set it to %s or "
+                        "%s",
+                        cgm_generator_name(CGM_GENERATOR_GMM),
+                        cgm_generator_name(CGM_GENERATOR_GAN));
     }
     cgm_status status = cgm_newfile_check(comm, asked->out, options[0].name);
     return status == CGM_OK ? cgm_newfile_check_directory(comm, asked->out, options[0].name)

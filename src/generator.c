@@ -16,7 +16,7 @@
 
 const char *cgm_generator_name(cgm_generator_type type)
 {
-    static const char *const names[] = {"file", "gmm"};
+    static const char *const names[] = {"file", "gmm", "gan"};
     return names[type];
 }
 

@@ -27,13 +27,11 @@ typedef struct drawer {
 
 /* What a model is, the same on every rank. */
 typedef struct gan_model {
+    cgm_gan_outcome outcome;
     cgm_gan_network network;
     cgm_gan_classes classes;
     double *portions;   /* [classes.count + 1] shares in the candidates, added up */
     double *parameters; /* the generator's */
-    double measured;    /* its MMD² to the parties' points, and that before training */
-    double untrained;
-    int64_t step; /* after which it was so */
     int n_drawers;
     drawer *drawers;
 } gan_model;
@@ -97,7 +95,7 @@ static void draw(const void *state, uint64_t seed, int64_t first, int64_t count,
             }
             place_point(&model->network, drawn + i * d, points + place * d);
             if (labels != NULL) {
-                labels[place] = model->classes.labels[own->space.classes[i]];
+                labels[place] = model->classes.list[own->space.classes[i]].label;
             }
         }
     }
@@ -118,6 +116,26 @@ static void put_map(const gan_model *model, int64_t layer, cgm_writer *to)
     cgm_writer_put_array(to, path, CGM_H5_DOUBLE, map.outputs, model->parameters + map.biases);
 }
 
+/* Numbers of every class, under the names that mixtures have for them. */
+static void put_classes(const gan_model *model, cgm_writer *to)
+{
+    const int64_t count = model->classes.count;
+    int64_t *numbers = cgm_alloc(to->comm, 2 * count, sizeof *numbers);
+    double *shares = cgm_alloc(to->comm, count, sizeof *shares);
+    if (cgm_writer_agree(to, numbers != NULL && shares != NULL)) {
+        for (int64_t k = 0; k < count; k++) {
+            numbers[k] = model->classes.list[k].label;
+            numbers[count + k] = model->classes.list[k].n_points;
+            shares[k] = model->portions[k + 1] - model->portions[k];
+        }
+        cgm_writer_put_array(to, "/generator/label", CGM_H5_INT64, count, numbers);
+        cgm_writer_put_array(to, "/generator/class_points", CGM_H5_INT64, count, numbers + count);
+        cgm_writer_put_array(to, "/generator/class_share", CGM_H5_DOUBLE, count, shares);
+    }
+    free(numbers);
+    free(shares);
+}
+
 static void put(const void *state, cgm_writer *to)
 {
     const gan_model *model = state;
@@ -129,16 +147,13 @@ static void put(const void *state, cgm_writer *to)
     cgm_writer_put_array(to, "/generator/scale", CGM_H5_DOUBLE, network->n_features,
                          network->scale);
     if (network->n_classes > 0) {
-        cgm_writer_put_array(to, "/generator/classes", CGM_H5_INT64, network->n_classes,
-                             model->classes.labels);
-        cgm_writer_put_array(to, "/generator/portions", CGM_H5_DOUBLE, network->n_classes,
-                             model->portions + 1);
+        put_classes(model, to);
     }
-    cgm_writer_put_attribute(to, "/generator", "type", CGM_H5_TEXT, "gan");
     cgm_writer_put_attribute(to, "/generator", "latent", CGM_H5_INT64, &network->n_latent);
-    cgm_writer_put_attribute(to, "/generator", "step", CGM_H5_INT64, &model->step);
-    cgm_writer_put_attribute(to, "/generator", "mmd2", CGM_H5_DOUBLE, &model->measured);
-    cgm_writer_put_attribute(to, "/generator", "mmd2_untrained", CGM_H5_DOUBLE, &model->untrained);
+    cgm_writer_put_attribute(to, "/generator", "step", CGM_H5_INT64, &model->outcome.step);
+    cgm_writer_put_attribute(to, "/generator", "mmd2", CGM_H5_DOUBLE, &model->outcome.mmd2);
+    cgm_writer_put_attribute(to, "/generator", "mmd2_untrained", CGM_H5_DOUBLE,
+                             &model->outcome.untrained);
 }
 
 /* ---- life ---- */
@@ -177,19 +192,28 @@ static cgm_status create_drawers(cgm_comm *comm, gan_model *model)
     return status;
 }
 
+static void describe(gan_model *model)
+{
+    const cgm_gan_network *network = &model->network;
+    cgm_gan_outcome *outcome = &model->outcome;
+    *outcome =
+        (cgm_gan_outcome){.n_features = network->n_features,
+                          .n_parameters = {cgm_perceptron_parameters(&network->generator),
+                                           cgm_perceptron_parameters(&network->discriminator)},
+                          .n_classes = model->classes.count,
+                          .classes = model->classes.list};
+    for (int64_t f = 0; f < network->n_features; f++) {
+        outcome->n_constant += !(network->scale[f] > 0.0);
+    }
+}
+
 /* Local. Shapes, units and room, once the classes are known. */
 static cgm_status prepare(cgm_comm *comm, const cgm_spread *spread, int64_t n_features,
-                          const cgm_gan_options *options, gan_model *model)
+                          const cgm_gan_options *options, cgm_class_share share, gan_model *model)
 {
     cgm_gan_network *network = &model->network;
     const int64_t n_classes = model->classes.count;
-    network->n_features = n_features;
-    network->n_latent = options->latent;
-    network->n_classes = n_classes;
-    network->generator =
-        (cgm_perceptron){options->latent + n_classes, options->hidden, options->layers, n_features};
-    network->discriminator =
-        (cgm_perceptron){n_features + n_classes, options->hidden, options->layers, 1};
+    *network = cgm_gan_network_of(options, n_features, n_classes);
     network->mean = cgm_alloc(comm, n_features, sizeof *network->mean);
     network->scale = cgm_alloc(comm, n_features, sizeof *network->scale);
     model->portions = cgm_alloc(comm, n_classes + 1, sizeof *model->portions);
@@ -201,9 +225,10 @@ static cgm_status prepare(cgm_comm *comm, const cgm_spread *spread, int64_t n_fe
     memcpy(network->mean, spread->mean, (size_t)n_features * sizeof *network->mean);
     memcpy(network->scale, spread->deviation, (size_t)n_features * sizeof *network->scale);
     for (int64_t k = 1; k <= n_classes; k++) {
-        model->portions[k] =
-            options->balanced ? (double)k / (double)n_classes : model->classes.portions[k];
+        model->portions[k] = share == CGM_SHARE_BALANCED ? (double)k / (double)n_classes
+                                                         : model->classes.portions[k];
     }
+    describe(model);
     return create_drawers(comm, model);
 }
 
@@ -215,41 +240,59 @@ static double look(cgm_comm *comm, const cgm_gan_training *training, cgm_gan_mea
 {
     const int64_t count = cgm_perceptron_parameters(&model->network.generator);
     const double measured = cgm_gan_measure_network(comm, measure, training->average);
+    cgm_gan_outcome *outcome = &model->outcome;
     if (training->step == 0) {
-        model->untrained = measured;
+        outcome->untrained = measured;
     }
-    if (training->step == 0 || measured < model->measured) {
-        model->measured = measured;
-        model->step = training->step;
+    if (training->step == 0 || measured < outcome->mmd2) {
+        outcome->mmd2 = measured;
+        outcome->step = training->step;
         memcpy(model->parameters, training->average, (size_t)count * sizeof *model->parameters);
     }
     return measured;
 }
 
-static void train(cgm_comm *comm, cgm_gan_training *training, cgm_gan_measure *measure,
-                  gan_model *model)
+/* Steps from one measurement to the next. */
+static int64_t interval_of(int64_t steps)
+{
+    const int64_t often = steps / MEASUREMENTS;
+    return often > LEAST_STEPS ? often : LEAST_STEPS;
+}
+
+int64_t cgm_gan_measurements(int64_t steps)
+{
+    const int64_t every = interval_of(steps);
+    return 1 + steps / every + (steps % every > 0);
+}
+
+static cgm_status train(cgm_comm *comm, cgm_gan_training *training, cgm_gan_measure *measure,
+                        const cgm_pause *pause, gan_model *model)
 {
     const int64_t steps = training->options->steps;
-    const int64_t often = steps / MEASUREMENTS;
-    const int64_t every = often > LEAST_STEPS ? often : LEAST_STEPS;
+    const int64_t every = interval_of(steps);
     char label[LABEL_ROOM] = "generative network";
     cgm_progress progress = cgm_progress_start(comm, label);
     double measured = look(comm, training, measure, model);
-    while (training->step < steps) {
-        cgm_gan_training_step(comm, training);
+    cgm_status status = CGM_OK;
+    while (training->step < steps && status == CGM_OK) {
+        const bool due = pause != NULL && pause->due(comm, pause->state);
+        const int64_t n_due = cgm_gan_training_step(comm, training, due);
         if (training->step % every == 0 || training->step == steps) {
             measured = look(comm, training, measure, model);
         }
         snprintf(label, sizeof label,
                  "generative network, losses %.4f and %.4f, MMD² %.2e, at best %.2e",
                  training->losses.discriminator, training->losses.generator, measured,
-                 model->measured);
+                 model->outcome.mmd2);
         cgm_progress_report(comm, &progress, (double)training->step, (double)steps);
+        status = n_due > 0 ? pause->keep(comm, pause->state, NULL) : CGM_OK;
     }
+    return status;
 }
 
 static cgm_status build(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_options *options,
-                        uint64_t seed, gan_model *model)
+                        cgm_class_share share, uint64_t seed, const cgm_pause *pause,
+                        gan_model *model)
 {
     cgm_spread spread = {0};
     cgm_gan_measure measure = {0};
@@ -259,7 +302,7 @@ static cgm_status build(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_op
         status = cgm_spread_measure(comm, shard, NULL, &spread);
     }
     if (status == CGM_OK) {
-        status = cgm_agree(comm, prepare(comm, &spread, shard->n_features, options, model));
+        status = cgm_agree(comm, prepare(comm, &spread, shard->n_features, options, share, model));
     }
     if (status == CGM_OK) {
         status =
@@ -270,7 +313,7 @@ static cgm_status build(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_op
                                          seed, &training);
     }
     if (status == CGM_OK) {
-        train(comm, &training, &measure, model);
+        status = train(comm, &training, &measure, pause, model);
     }
     cgm_gan_training_destroy(&training);
     cgm_gan_measure_destroy(&measure);
@@ -279,13 +322,14 @@ static cgm_status build(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_op
 }
 
 cgm_status cgm_gan_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_options *options,
-                         uint64_t seed, cgm_model *model)
+                         cgm_class_share share, uint64_t seed, const cgm_pause *pause,
+                         cgm_model *model)
 {
     *model = (cgm_model){0};
     gan_model *state = cgm_alloc(comm, 1, sizeof *state);
     cgm_status status = cgm_agree(comm, state == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        status = build(comm, shard, options, seed, state);
+        status = build(comm, shard, options, share, seed, pause, state);
     }
     if (status != CGM_OK) {
         destroy(state);
@@ -294,9 +338,14 @@ cgm_status cgm_gan_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_o
     *model = (cgm_model){.has_labels = shard->has_labels,
                          .state = state,
                          .put_words = cgm_perceptron_parameters(&state->network.generator) +
-                                      2 * (shard->n_features + state->classes.count) + (1 << 13),
+                                      2 * shard->n_features + 3 * state->classes.count + (1 << 13),
                          .draw = draw,
                          .put = put,
                          .destroy = destroy};
     return CGM_OK;
+}
+
+const cgm_gan_outcome *cgm_gan_outcome_of(const cgm_model *model)
+{
+    return &((const gan_model *)model->state)->outcome;
 }

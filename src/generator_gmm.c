@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgm/labels.h"
 #include "cgm/log.h"
 #include "generator_gmm_fit.h"
 #include "generator_gmm_model.h"
@@ -14,84 +15,7 @@
 /* Room for what a progress line says of a class. */
 enum { LABEL_ROOM = 96 };
 
-/* ---- classes ---- */
-
-/* Adds a label to an ascending list without repetition, of which there is room for one more than
- * CGM_GMM_CLASSES_MAX. */
-static void insert_label(int64_t label, int64_t *labels, int64_t *count)
-{
-    int64_t low = 0;
-    int64_t high = *count;
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        if (labels[middle] < label) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if ((low < *count && labels[low] == label) || *count > CGM_GMM_CLASSES_MAX) {
-        return;
-    }
-    memmove(labels + low + 1, labels + low, (size_t)(*count - low) * sizeof *labels);
-    labels[low] = label;
-    ++*count;
-}
-
-/* The lists of all ranks become one. own, labels have room for one more than CGM_GMM_CLASSES_MAX;
- * first [size + 1] and all [size][CGM_GMM_CLASSES_MAX + 1] are work space */
-static void merge_labels(cgm_comm *comm, const int64_t *own, int64_t n_own, int64_t *first,
-                         int64_t *all, int64_t *labels, int64_t *n_labels)
-{
-    const int64_t room = CGM_GMM_CLASSES_MAX + 1;
-    for (int r = 0; r <= comm->size; r++) {
-        first[r] = r * (room + 1);
-    }
-    all[first[comm->rank]] = n_own;
-    memcpy(all + first[comm->rank] + 1, own, (size_t)n_own * sizeof *own);
-    cgm_comm_all_gather(comm, all, first, sizeof *all);
-    *n_labels = 0;
-    for (int r = 0; r < comm->size; r++) {
-        for (int64_t k = 0; k < all[first[r]]; k++) {
-            insert_label(all[first[r] + 1 + k], labels, n_labels);
-        }
-    }
-}
-
-cgm_status cgm_gmm_labels(cgm_comm *comm, const cgm_shard *shard, int64_t **found,
-                          int64_t *n_labels)
-{
-    const int64_t room = CGM_GMM_CLASSES_MAX + 2;
-    int64_t *labels = cgm_alloc(comm, room, sizeof *labels);
-    int64_t *own = cgm_alloc(comm, room, sizeof *own);
-    int64_t *first = cgm_alloc(comm, comm->size + 1, sizeof *first);
-    int64_t *all = cgm_alloc(comm, comm->size * room, sizeof *all);
-    const bool complete = labels != NULL && own != NULL && first != NULL && all != NULL;
-    cgm_status status = cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
-    *n_labels = 1;
-    if (status == CGM_OK && shard->has_labels) {
-        int64_t n_own = 0;
-        for (int64_t i = 0; i < shard->n_local_points; i++) {
-            insert_label(shard->labels[i], own, &n_own);
-        }
-        merge_labels(comm, own, n_own, first, all, labels, n_labels);
-        if (*n_labels > CGM_GMM_CLASSES_MAX) {
-            status = cgm_agree(
-                comm, cgm_fail(comm, CGM_ERR_INPUT,
-                               "the parties' points have more than %d different labels, too many "
-                               "for a mixture each; number the classes, or leave the labels out",
-                               CGM_GMM_CLASSES_MAX));
-        }
-    }
-    free(own);
-    free(first);
-    free(all);
-    *found = status == CGM_OK ? labels : NULL;
-    if (status != CGM_OK) {
-        free(labels);
-    }
-    return status;
-}
+/* ---- sizes ---- */
 
 int cgm_gmm_sizes(int64_t components, int64_t n_points, int64_t n_features,
                   int64_t sizes[CGM_GMM_SIZES_MAX])
@@ -144,6 +68,7 @@ typedef struct training {
     cgm_comm *comm;
     const cgm_shard *shard;
     const cgm_gmm_options *options;
+    cgm_class_share share;
     uint64_t seed;
     const cgm_pause *pause;
     cgm_spread spread;
@@ -418,7 +343,7 @@ static cgm_status list_classes(training *of)
 {
     cgm_gmm *gmm = of->gmm;
     int64_t *labels = NULL;
-    cgm_status status = cgm_gmm_labels(of->comm, of->shard, &labels, &gmm->n_classes);
+    cgm_status status = cgm_labels_find(of->comm, of->shard, &labels, &gmm->n_classes);
     if (status == CGM_OK) {
         gmm->classes = cgm_alloc(of->comm, gmm->n_classes, sizeof *gmm->classes);
         status = cgm_agree(of->comm, gmm->classes == NULL ? CGM_ERR_MEMORY : CGM_OK);
@@ -444,7 +369,7 @@ static cgm_status train(training *of)
         status = train_class(of, c);
     }
     if (status == CGM_OK) {
-        gmm_share_candidates(of->options, of->shard->n_points, of->gmm);
+        gmm_share_candidates(of->share, of->shard->n_points, of->gmm);
     }
     cgm_spread_destroy(&of->spread);
     free(of->varying);
@@ -452,7 +377,8 @@ static cgm_status train(training *of)
 }
 
 cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_options *options,
-                         uint64_t seed, const cgm_pause *pause, cgm_model *model)
+                         cgm_class_share share, uint64_t seed, const cgm_pause *pause,
+                         cgm_model *model)
 {
     *model = (cgm_model){0};
     cgm_gmm *gmm = cgm_alloc(comm, 1, sizeof *gmm);
@@ -465,6 +391,7 @@ cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_o
     training of = {.comm = comm,
                    .shard = shard,
                    .options = options,
+                   .share = share,
                    .seed = seed,
                    .pause = pause,
                    .progress = cgm_progress_start(comm, "generator"),

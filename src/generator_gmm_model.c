@@ -9,14 +9,13 @@
 
 /* ---- drawing ---- */
 
-void gmm_share_candidates(const cgm_gmm_options *options, int64_t n_points, cgm_gmm *gmm)
+void gmm_share_candidates(cgm_class_share share, int64_t n_points, cgm_gmm *gmm)
 {
     double until = 0.0;
     for (int64_t c = 0; c < gmm->n_classes; c++) {
         cgm_gmm_class *class = &gmm->classes[c];
-        class->share = options->class_share == CGM_GMM_SHARE_BALANCED
-                           ? 1.0 / (double)gmm->n_classes
-                           : (double)class->n_points / (double)n_points;
+        class->share = share == CGM_SHARE_BALANCED ? 1.0 / (double)gmm->n_classes
+                                                   : (double)class->n_points / (double)n_points;
         double within = 0.0;
         for (int64_t k = 0; k < class->n_components; k++) {
             within += gmm->weights[class->first_component + k];

@@ -8,7 +8,7 @@
 #include "cgm/generator_gmm.h"
 
 /** Local. Shares of the classes, and up to which uniform number each component is drawn. */
-void gmm_share_candidates(const cgm_gmm_options *options, int64_t n_points, cgm_gmm *gmm);
+void gmm_share_candidates(cgm_class_share share, int64_t n_points, cgm_gmm *gmm);
 
 /** Local. The mixture becomes the state of the model, as far as it is there. */
 void gmm_describe_model(cgm_gmm *gmm, cgm_model *model);

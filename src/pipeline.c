@@ -110,15 +110,26 @@ static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
                               &run->testset, &run->features);
 }
 
+/* No checkpoint holds a model: one that is made half-way keeps nothing. */
+static cgm_status train_model(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    const cgm_pause *pause = cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_NOTHING);
+    if (config->generator_type == CGM_GENERATOR_GMM) {
+        return cgm_gmm_train(comm, &run->shard, &config->gmm, config->class_share, config->seed,
+                             pause, &run->model);
+    }
+    return cgm_gan_train(comm, &run->shard, &config->gan, config->class_share, config->seed, pause,
+                         &run->model);
+}
+
 static cgm_status generate_pool(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     if (config->generator_type == CGM_GENERATOR_FILE) {
         return CGM_OK;
     }
-    cgm_status status =
-        cgm_gmm_train(comm, &run->shard, &config->gmm, config->seed,
-                      cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_NOTHING), &run->model);
+    cgm_status status = train_model(comm, run);
     if (status == CGM_OK) {
         status = cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
                                      config->pool_placement, &run->features, &run->candidates);

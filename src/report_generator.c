@@ -50,9 +50,29 @@ static void print_mixtures(const cgm_gmm *gmm, FILE *stream)
     }
 }
 
+static void print_network(const cgm_gan_outcome *outcome, FILE *stream)
+{
+    fprintf(stream, "%-*sgenerative network of %lld parameters, judged by one of %lld; ",
+            LABEL_COLUMNS, "generator", (long long)outcome->n_parameters[0],
+            (long long)outcome->n_parameters[1]);
+    if (outcome->n_classes > 0) {
+        fprintf(stream, "%lld class%s\n", (long long)outcome->n_classes,
+                outcome->n_classes == 1 ? "" : "es");
+    } else {
+        fputs("no classes\n", stream);
+    }
+    fprintf(stream, "%-*sbest after step %lld: MMD² to the parties' points %.3g, untrained %.3g\n",
+            LABEL_COLUMNS, "", (long long)outcome->step, outcome->mmd2, outcome->untrained);
+}
+
 void cgm_report_generator(cgm_comm *comm, const cgm_run *run, FILE *stream)
 {
-    if (comm->rank == 0 && run->config->generator_type == CGM_GENERATOR_GMM) {
+    if (comm->rank != 0) {
+        return;
+    }
+    if (run->config->generator_type == CGM_GENERATOR_GMM) {
         print_mixtures(run->model.state, stream);
+    } else if (run->config->generator_type == CGM_GENERATOR_GAN) {
+        print_network(cgm_gan_outcome_of(&run->model), stream);
     }
 }

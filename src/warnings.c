@@ -10,7 +10,7 @@
 #include "cgm/tolerance.h"
 
 /* Conditions besides those of every β, and those; bytes of a text; parties that one names. */
-enum { CONDITIONS = 14, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
+enum { CONDITIONS = 20, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
 
 static void warn(cgm_warnings *warnings, char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -163,12 +163,8 @@ static void warn_classes(const cgm_gmm *gmm, class_condition *condition, char *c
     }
 }
 
-static void look_at_mixtures(const cgm_run *run, cgm_warnings *warnings)
+static void look_at_mixtures(const cgm_gmm *gmm, cgm_warnings *warnings)
 {
-    if (run->config->generator_type != CGM_GENERATOR_GMM) {
-        return;
-    }
-    const cgm_gmm *gmm = run->model.state;
     warn_classes(gmm, is_not_converged, "mixture_not_converged",
                  "the mixture was still gaining more than generator.tolerance with the last of "
                  "generator.max_iterations; raise one of them",
@@ -181,6 +177,104 @@ static void look_at_mixtures(const cgm_run *run, cgm_warnings *warnings)
                  "the mixture has fewer components than generator.components, because there are "
                  "not so many different points; lower it",
                  warnings);
+}
+
+/* ---- the generative network ---- */
+
+/* What can be wrong with a class's points. */
+typedef bool gan_condition(const cgm_gan_outcome *outcome, const cgm_gan_class *class);
+
+static bool is_in_one_place(const cgm_gan_outcome *outcome, const cgm_gan_class *class)
+{
+    return class->is_one_place && outcome->n_constant < outcome->n_features;
+}
+
+static bool is_of_few_points(const cgm_gan_outcome *outcome, const cgm_gan_class *class)
+{
+    return class->n_points <= outcome->n_features && !is_in_one_place(outcome, class);
+}
+
+static bool is_of_one_party(const cgm_gan_outcome *outcome, const cgm_gan_class *class)
+{
+    return class->only_party >= 0 && outcome->n_classes > 1;
+}
+
+/* Warns once of all classes like that, and names the first and the party that has it. */
+static void warn_of(const cgm_run *run, const cgm_gan_outcome *outcome, gan_condition *condition,
+                    char *code, const char *what, cgm_warnings *warnings)
+{
+    const cgm_gan_class *first = NULL;
+    int64_t count = 0;
+    for (int64_t k = 0; k < outcome->n_classes; k++) {
+        if (condition(outcome, &outcome->classes[k])) {
+            first = first == NULL ? &outcome->classes[k] : first;
+            count++;
+        }
+    }
+    if (count > 0) {
+        const bool alone = first->only_party >= 0;
+        warn(warnings, code,
+             "of %lld of %lld classes (the first: %lld, with %lld points%s%.200s) %s",
+             (long long)count, (long long)outcome->n_classes, (long long)first->label,
+             (long long)first->n_points, alone ? ", all of party " : "",
+             alone ? run->shard.names[first->only_party] : "", what);
+    }
+}
+
+static void look_at_points_of_network(const cgm_run *run, const cgm_gan_outcome *outcome,
+                                      cgm_warnings *warnings)
+{
+    const int64_t batch = run->config->gan.batch;
+    if (outcome->n_constant > 0) {
+        warn(warnings, "network_of_constant_features",
+             "%lld of %lld features are the same in all points of all parties, and so in all "
+             "candidates%s",
+             (long long)outcome->n_constant, (long long)outcome->n_features,
+             outcome->n_constant == outcome->n_features ? ", which are all one point"
+                                                        : "; leave them out");
+    }
+    if (run->shard.n_points < batch) {
+        warn(warnings, "network_of_few_points",
+             "all parties together have %lld points, fewer than the %lld that every step of the "
+             "network's training looks at; lower generator.batch, or use generator.type = gmm",
+             (long long)run->shard.n_points, (long long)batch);
+    }
+    if (run->shard.n_parties > 1) {
+        warn_of(run, outcome, is_of_one_party, "network_class_of_one_party",
+                "no other party has any point: candidates show what that party alone has",
+                warnings);
+    }
+    warn_of(
+        run, outcome, is_in_one_place, "network_class_in_one_place",
+        "all points are the same: candidates lie around them, not on them; leave out the class, "
+        "or join it with another",
+        warnings);
+    warn_of(run, outcome, is_of_few_points, "network_class_of_few_points",
+            "there are no more points than features, too few to learn from: candidates may repeat "
+            "them; join classes",
+            warnings);
+}
+
+static void look_at_network(const cgm_run *run, cgm_warnings *warnings)
+{
+    const cgm_gan_outcome *outcome = cgm_gan_outcome_of(&run->model);
+    look_at_points_of_network(run, outcome, warnings);
+    if (outcome->mmd2 > CGM_GAN_FAR * outcome->untrained) {
+        warn(warnings, "network_far_from_data",
+             "the generative network came no closer to the parties' points than MMD² %.3g, where "
+             "an untrained one is at %.3g; raise generator.steps, lower generator.learning_rate, "
+             "or use generator.type = gmm",
+             outcome->mmd2, outcome->untrained);
+    }
+}
+
+static void look_at_generator(const cgm_run *run, cgm_warnings *warnings)
+{
+    if (run->config->generator_type == CGM_GENERATOR_GMM) {
+        look_at_mixtures(run->model.state, warnings);
+    } else if (run->config->generator_type == CGM_GENERATOR_GAN) {
+        look_at_network(run, warnings);
+    }
 }
 
 /* ---- Shapley values and rewards ---- */
@@ -370,7 +464,7 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
         look_at_scales(run, warnings);
         look_at_lengthscale(run, warnings);
         look_at_pool(run, warnings);
-        look_at_mixtures(run, warnings);
+        look_at_generator(run, warnings);
         look_at_shapley(run, warnings);
         look_at_contributions(run, warnings);
         look_at_reward(run, warnings);

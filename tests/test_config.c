@@ -76,7 +76,7 @@ static void test_defaults(void **state)
                                config.generator_size == 100000 && config.generator_save);
     assert_all_ranks(comm, config.gmm.components == 0 && config.gmm.max_iterations == 200 &&
                                config.gmm.tolerance == 1e-6 &&
-                               config.gmm.class_share == CGM_GMM_SHARE_POOL);
+                               config.class_share == CGM_SHARE_POOL);
     cgm_config_destroy(&config);
 }
 

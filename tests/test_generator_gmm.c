@@ -219,7 +219,7 @@ static void test_recovery(void **state)
     cgm_h5_close(&file);
     const cgm_gmm_options options = planted_options(0);
     cgm_model model;
-    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, 1, NULL, &model) == CGM_OK);
+    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, NULL, &model) == CGM_OK);
     const cgm_gmm *gmm = model.state;
     assert_all_ranks(comm, gmm->n_classes == 5 && gmm->n_components == 5);
     for (int64_t c = 0; c < 5; c++) {
@@ -351,10 +351,16 @@ static void test_slices_and_shares(void **state)
     const planted of = {2, (const int64_t[]){601, 400}, planted_make_clusters, true};
     const double pool[3] = {401.0 / 1001.0, 400.0 / 1001.0, 200.0 / 1001.0};
     for (int balanced = 0; balanced < 2; balanced++) {
-        cgm_gmm_options options = planted_options(2);
-        options.class_share = balanced ? CGM_GMM_SHARE_BALANCED : CGM_GMM_SHARE_POOL;
+        const cgm_gmm_options options = planted_options(2);
+        cgm_shard shard;
         cgm_model model;
-        const cgm_gmm *gmm = planted_train(comm, &of, &options, &model);
+        planted_fill(comm, &of, &shard);
+        assert_all_ranks(comm,
+                         cgm_gmm_train(comm, &shard, &options,
+                                       balanced ? CGM_SHARE_BALANCED : CGM_SHARE_POOL, 1, NULL,
+                                       &model) == CGM_OK);
+        cgm_shard_destroy(&shard);
+        const cgm_gmm *gmm = model.state;
         double *points = calloc(2 * DRAWS, PLANTED_FEATURES * sizeof *points);
         int64_t *labels = calloc(2 * DRAWS, sizeof *labels);
         model.draw(model.state, 5, 0, DRAWS, points, labels);

@@ -42,6 +42,7 @@ typedef struct cgm_config {
     cgm_generator_type generator_type;
     int64_t generator_size; /**< candidates to draw, >= 1 */
     bool generator_save;    /**< the pool that was drawn is part of the output */
+    cgm_class_share class_share;
     cgm_gmm_options gmm;
     cgm_gan_options gan;
     cgm_shapley_method shapley_method;

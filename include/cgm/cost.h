@@ -83,8 +83,8 @@ typedef struct cgm_cost_run {
     bool sliced;
     bool has_candidate_labels;
     cgm_cost_search search;
-    int64_t n_classes;             /**< that mixtures are trained of */
-    const cgm_cost_class *classes; /**< [n_classes] */
+    int64_t n_classes;             /**< that a generative model tells apart; 1 without labels */
+    const cgm_cost_class *classes; /**< [n_classes] of mixtures */
     const int64_t *draws;          /**< [n_inv_temp of config][n_parties] */
     cgm_cost_rewards rewards;
     int64_t n_test; /**< points of no party */

@@ -18,7 +18,8 @@ struct cgm_features;
 /** Where the pool comes from: a file, or a model that is trained on all parties' points. */
 typedef enum cgm_generator_type {
     CGM_GENERATOR_FILE,
-    CGM_GENERATOR_GMM /**< generator_gmm.h */
+    CGM_GENERATOR_GMM, /**< generator_gmm.h */
+    CGM_GENERATOR_GAN  /**< generator_gan.h */
 } cgm_generator_type;
 
 /** Where the pool shall lie; auto: as one copy a node takes or does not take too much of it. */

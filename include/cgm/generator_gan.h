@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cgm/comm.h"
 #include "cgm/model.h"
+#include "cgm/pause.h"
 #include "cgm/shard.h"
 
 typedef struct cgm_gan_options {
@@ -27,23 +27,53 @@ typedef struct cgm_gan_options {
     int64_t steps;        /**< >= 0; 0: an untrained generator */
     int64_t batch;        /**< points a step, >= 1 */
     double learning_rate; /**< > 0 */
-    bool balanced; /**< candidates of all classes alike, not in their shares of the parties' points
-                    */
 } cgm_gan_options;
+
+/** A class of the parties' points. */
+typedef struct cgm_gan_class {
+    int64_t label;
+    int64_t n_points;
+    int64_t only_party; /**< the one that has all of them, or -1: several have */
+    bool is_one_place;  /**< they are all the same */
+} cgm_gan_class;
+
+/** What has become of a training, the same on every rank. */
+typedef struct cgm_gan_outcome {
+    int64_t n_features;
+    int64_t n_constant;      /**< features */
+    int64_t n_parameters[2]; /**< of generator and discriminator */
+    int64_t n_classes;       /**< 0: without labels */
+    const cgm_gan_class *classes;
+    int64_t step;     /**< after which the generator was the best: 0 .. options->steps */
+    double mmd2;      /**< its MMD² to the parties' points in the program's own measure, which is
+                           unbiased and so may be below 0 */
+    double untrained; /**< the same before the first step */
+} cgm_gan_outcome;
 
 /**
  * Train the network.  Collective.
  * The same bits at any number of ranks and threads (where ranks run on processors of one kind);
- * they depend on the parties' names, points and labels, on options and seed. Derivatives at points
- * leave their rank as sums over a step's batch alone: 16 bytes a parameter, step and rank.
- * Memory of a rank: some 100 bytes a parameter. Features that are constant stay so; derivatives and
- * candidates are finite whatever the data.
+ * they depend on the parties' names, points and labels, on options and seed. Each party's
+ * discriminator and generator derivatives are taken on its own points; what is combined over
+ * parties, weighted by points, are exact sums. A binary tree over the parties would need one order
+ * for all to get the same bits; an exact sum has none, and any rank may add up what it holds first.
+ * Derivatives leave their rank as sums over a step's batch alone: 16 bytes a parameter, step and
+ * rank. Memory of a rank: some 100 bytes a parameter. Features that are constant stay so;
+ * derivatives and candidates are finite whatever the data.
  * @param[in]  shard  points as candidates shall be drawn; labels [if any] are the classes
+ * @param[in]  pause  looked at after every step; nothing is handed over to be kept. May be NULL
  * @param[out] model  the pair is model->destroy(model->state); zeroed after an error
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (labels of too many classes),
- *         CGM_ERR_MEMORY
+ *         CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_gan_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_options *options,
-                         uint64_t seed, cgm_model *model);
+                         cgm_class_share share, uint64_t seed, const cgm_pause *pause,
+                         cgm_model *model);
+
+/** Local. Of a model that cgm_gan_train made; borrowed from it. */
+const cgm_gan_outcome *cgm_gan_outcome_of(const cgm_model *model);
+
+/** Local. How often the generator is measured in a training of so many steps. */
+int64_t cgm_gan_measurements(int64_t steps);
 
 #endif

@@ -11,20 +11,13 @@
 #include "cgm/pause.h"
 #include "cgm/shard.h"
 
-/** Largest number of components of a mixture, and of classes. */
-enum { CGM_GMM_COMPONENTS_MAX = 1000, CGM_GMM_CLASSES_MAX = 1000 };
-
-/** How often a class is drawn. */
-typedef enum cgm_gmm_class_share {
-    CGM_GMM_SHARE_POOL,    /**< as in the points of all parties together */
-    CGM_GMM_SHARE_BALANCED /**< as often as any other */
-} cgm_gmm_class_share;
+/** Largest number of components of a mixture. */
+enum { CGM_GMM_COMPONENTS_MAX = 1000 };
 
 typedef struct cgm_gmm_options {
     int64_t components; /**< of each class; 0: chosen by the Bayesian information criterion */
     int64_t max_iterations;
     double tolerance; /**< least gain of the mean log-likelihood that another iteration is for */
-    cgm_gmm_class_share class_share;
 } cgm_gmm_options;
 
 /** The mixture of a class, or of all points where there are no labels. */
@@ -78,21 +71,13 @@ typedef struct cgm_gmm {
  * @param[in]  pause  looked at after every pass; nothing is handed over to be kept. May be NULL
  * @param[out] model  state is a cgm_gmm; the pair is model->destroy, after errors too unless it is
  *                    NULL
- * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (more than CGM_GMM_CLASSES_MAX
- *         labels), CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY.  A pass costs
+ * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (more than CGM_LABELS_MAX labels),
+ *         CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY.  A pass costs
  *         O(points · components · n_features²) over all ranks.
  */
 cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_options *options,
-                         uint64_t seed, const cgm_pause *pause, cgm_model *model);
-
-/**
- * The labels that occur on any rank, in ascending order; without labels one, 0.  Collective.
- * @param[out] labels  [*n_labels] allocated, the caller frees it
- * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (more than CGM_GMM_CLASSES_MAX),
- *         CGM_ERR_MEMORY
- */
-cgm_status cgm_gmm_labels(cgm_comm *comm, const cgm_shard *shard, int64_t **labels,
-                          int64_t *n_labels);
+                         cgm_class_share share, uint64_t seed, const cgm_pause *pause,
+                         cgm_model *model);
 
 /** Local. The sizes that are tried: their number; all of them into sizes, unless that is NULL.
  * @param[in] components  0, or the only size

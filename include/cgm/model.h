@@ -10,6 +10,12 @@
 
 struct cgm_writer;
 
+/** How often a class is drawn. */
+typedef enum cgm_class_share {
+    CGM_SHARE_POOL,    /**< as in the points of all parties together */
+    CGM_SHARE_BALANCED /**< as often as any other */
+} cgm_class_share;
+
 /** The same on every rank. Candidate number c is a function of the model, the seed and c alone, so
  * that any rank can draw any slice of the pool. */
 typedef struct cgm_model {

@@ -77,6 +77,10 @@
  * rounding. */
 #define CGM_GMM_SAME_POINT 1e-13
 
+/** A generative network whose MMD² to the parties' points is above this share of an untrained one's
+ * has not learned them. */
+#define CGM_GAN_FAR 0.1
+
 /** Report: from this correlation of α with the squared MMD on it is said in words. */
 #define CGM_CLAIMED_CORRELATION (-0.9)
 
