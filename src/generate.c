@@ -9,6 +9,7 @@
 #include "newfile.h"
 #include "option.h"
 #include "output_pool.h"
+#include "report_tables.h"
 #include "writer.h"
 
 typedef struct generate_arguments {
@@ -135,6 +136,17 @@ static cgm_status write_pool(cgm_comm *comm, const char *path, cgm_run *run)
 
 /* ---- the command ---- */
 
+static cgm_status warn(cgm_comm *comm, const cgm_run *run)
+{
+    cgm_warnings warnings;
+    cgm_status status = cgm_warnings_of_generator(comm, run, &warnings);
+    if (status == CGM_OK && comm->rank == 0) {
+        cgm_report_print_warnings(warnings.count, warnings.text, stdout);
+    }
+    cgm_warnings_destroy(&warnings);
+    return status;
+}
+
 static cgm_status generate(cgm_comm *comm, const char *path, const cgm_config *config)
 {
     cgm_run run = {.config = config};
@@ -143,6 +155,9 @@ static cgm_status generate(cgm_comm *comm, const char *path, const cgm_config *c
     cgm_status status = cgm_pipeline_generate(comm, &run);
     if (status == CGM_OK) {
         cgm_report_generator(comm, &run, stdout);
+        status = warn(comm, &run);
+    }
+    if (status == CGM_OK) {
         status = write_pool(comm, path, &run);
     }
     cgm_pipeline_release(&run);

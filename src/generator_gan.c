@@ -344,8 +344,3 @@ cgm_status cgm_gan_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_o
                          .destroy = destroy};
     return CGM_OK;
 }
-
-const cgm_gan_outcome *cgm_gan_outcome_of(const cgm_model *model)
-{
-    return &((const gan_model *)model->state)->outcome;
-}

@@ -73,6 +73,6 @@ void cgm_report_generator(cgm_comm *comm, const cgm_run *run, FILE *stream)
     if (run->config->generator_type == CGM_GENERATOR_GMM) {
         print_mixtures(run->model.state, stream);
     } else if (run->config->generator_type == CGM_GENERATOR_GAN) {
-        print_network(cgm_gan_outcome_of(&run->model), stream);
+        print_network(run->model.state, stream);
     }
 }

@@ -62,6 +62,8 @@ void cgm_report_print_sizes(int64_t n_parties, const int64_t *party_points, int6
                             bool has_labels, FILE *stream);
 void cgm_report_print_candidates(int64_t n_candidates, const char *options, FILE *stream);
 
+void cgm_report_print_warnings(int64_t n_warnings, char *const *texts, FILE *stream);
+
 /** The options that decide most, of all of them as INI text. */
 void cgm_report_print_options(const char *options, FILE *stream);
 

@@ -209,11 +209,11 @@ static void print_measures(const cgm_report_data *data, FILE *stream)
     }
 }
 
-static void print_warnings(const cgm_report_data *data, FILE *stream)
+void cgm_report_print_warnings(int64_t n_warnings, char *const *texts, FILE *stream)
 {
-    for (int64_t k = 0; k < data->n_warnings; k++) {
+    for (int64_t k = 0; k < n_warnings; k++) {
         fprintf(stream, "%-*s", LABEL, "warning");
-        cgm_columns_print_wrapped(stream, LABEL, data->warning_texts[k]);
+        cgm_columns_print_wrapped(stream, LABEL, texts[k]);
     }
 }
 
@@ -231,7 +231,7 @@ void cgm_report_print(const cgm_report_data *data, bool origin, FILE *stream)
     print_table(cgm_report_table_incentives, data, stream);
     print_table(cgm_report_table_stages, data, stream);
     fputc('\n', stream);
-    print_warnings(data, stream);
+    cgm_report_print_warnings(data->n_warnings, data->warning_texts, stream);
     cgm_columns_print_line(stream, "results", data->path);
     fflush(stream);
 }

@@ -257,7 +257,7 @@ static void look_at_points_of_network(const cgm_run *run, const cgm_gan_outcome 
 
 static void look_at_network(const cgm_run *run, cgm_warnings *warnings)
 {
-    const cgm_gan_outcome *outcome = cgm_gan_outcome_of(&run->model);
+    const cgm_gan_outcome *outcome = run->model.state;
     look_at_points_of_network(run, outcome, warnings);
     if (outcome->mmd2 > CGM_GAN_FAR * outcome->untrained) {
         warn(warnings, "network_far_from_data",
@@ -471,6 +471,15 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
         look_at_targets(run, warnings);
         look_at_privacy(run, warnings);
         look_at_downstream(run, warnings);
+    }
+    return status;
+}
+
+cgm_status cgm_warnings_of_generator(cgm_comm *comm, const cgm_run *run, cgm_warnings *warnings)
+{
+    cgm_status status = cgm_agree(comm, warnings_create(comm, CONDITIONS, warnings));
+    if (status == CGM_OK) {
+        look_at_generator(run, warnings);
     }
     return status;
 }

@@ -64,10 +64,11 @@ void toy_discard(toy_drawing *made)
 }
 
 toy_drawing toy_train_and_draw(cgm_comm *comm, const test_case *made,
-                               const cgm_gan_options *options, int64_t count)
+                               const cgm_gan_options *options, cgm_class_share share, int64_t count)
 {
     cgm_model model;
-    assert_all_ranks(comm, cgm_gan_train(comm, &made->shard, options, 3, &model) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_gan_train(comm, &made->shard, options, share, 3, NULL, &model) == CGM_OK);
     assert_all_ranks(comm, model.has_labels == made->shard.has_labels);
     const int64_t d = made->shard.n_features;
     const toy_drawing drawn = toy_draw(comm, &model, d, 0, count);

@@ -38,7 +38,8 @@ toy_drawing toy_draw(cgm_comm *comm, const cgm_model *model, int64_t n_features,
 /** Collective. Trains a network with seed 3 and draws its first candidates: numbers, and the same
  * on every rank. */
 toy_drawing toy_train_and_draw(cgm_comm *comm, const test_case *made,
-                               const cgm_gan_options *options, int64_t count);
+                               const cgm_gan_options *options, cgm_class_share share,
+                               int64_t count);
 
 /** Local. */
 void toy_discard(toy_drawing *made);

@@ -12,6 +12,7 @@
 
 #include "cgm/cost.h"
 #include "cgm/h5.h"
+#include "cgm/labels.h"
 #include "cgm/pipeline.h"
 #include "cgm/simulate.h"
 #include "cgm/tolerance.h"
@@ -151,6 +152,16 @@ static void read_rewards(costed *at)
     free(of_all);
 }
 
+/* Classes that a generative model tells apart. */
+static int64_t count_classes(costed *at)
+{
+    int64_t *labels = NULL;
+    int64_t count = 0;
+    assert_all_ranks(at->comm, cgm_labels_find(at->comm, &at->shard, &labels, &count) == CGM_OK);
+    free(labels);
+    return count;
+}
+
 /* A number of every class from /generator. */
 static double *read_class_numbers(costed *at, const char *path, int64_t *count)
 {
@@ -164,7 +175,7 @@ static double *read_class_numbers(costed *at, const char *path, int64_t *count)
 /* How the mixtures came about. The caller frees it. */
 static cgm_cost_class *read_classes(costed *at, int64_t *count)
 {
-    *count = 0;
+    *count = count_classes(at);
     if (at->config.generator_type != CGM_GENERATOR_GMM) {
         return NULL;
     }
@@ -387,6 +398,14 @@ static void test_generated_pool(void **state)
              "[kernel]\nlengthscale = 0.3\n" MEASURES "\n");
 }
 
+/* A pool that a network draws. */
+static void test_pool_of_a_network(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=3", "--points=700", "--classes=3", "--candidates=1"),
+             "[generator]\ntype = gan\nsize = 1300\nsteps = 70\nhidden = 12\nbatch = 50\n"
+             "[kernel]\nlengthscale = 0.3\n" MEASURES "\n");
+}
+
 /* More ranks than parties, which take their points in shares; more points than the median is taken
  * of. */
 static void test_fewest_parties(void **state)
@@ -408,8 +427,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_few_parties),    cmocka_unit_test(test_sliced_pool),
-        cmocka_unit_test(test_generated_pool), cmocka_unit_test(test_fewest_parties),
-        cmocka_unit_test(test_many_parties),
+        cmocka_unit_test(test_generated_pool), cmocka_unit_test(test_pool_of_a_network),
+        cmocka_unit_test(test_fewest_parties), cmocka_unit_test(test_many_parties),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -33,14 +33,14 @@ static void check_same_bits(cgm_comm *comm, int64_t n_parties, const int64_t *si
     options.hidden = 16;
     options.steps = 60;
     toy_open(comm, n_parties, sizes, &whole);
-    toy_drawing together = toy_train_and_draw(comm, &whole, &options, COUNT);
+    toy_drawing together = toy_train_and_draw(comm, &whole, &options, CGM_SHARE_POOL, COUNT);
     cgm_comm_split(comm, comm->rank > 0, &part);
     toy_open(&part, n_parties, sizes, &own);
-    toy_drawing apart = toy_train_and_draw(&part, &own, &options, COUNT);
+    toy_drawing apart = toy_train_and_draw(&part, &own, &options, CGM_SHARE_POOL, COUNT);
     part.threads = 3;
-    toy_drawing threaded = toy_train_and_draw(&part, &own, &options, COUNT);
+    toy_drawing threaded = toy_train_and_draw(&part, &own, &options, CGM_SHARE_POOL, COUNT);
     options.steps = 0;
-    toy_drawing untrained = toy_train_and_draw(&part, &own, &options, COUNT);
+    toy_drawing untrained = toy_train_and_draw(&part, &own, &options, CGM_SHARE_POOL, COUNT);
     const size_t bytes = (size_t)(COUNT * TOY_FEATURES) * sizeof(double);
     assert_all_ranks(comm, memcmp(together.points, apart.points, bytes) == 0);
     assert_all_ranks(comm, memcmp(threaded.points, apart.points, bytes) == 0);
@@ -80,8 +80,8 @@ static void test_classes_have_their_shares(void **state)
     for (int k = 0; k < 2; k++) {
         cgm_gan_options options = toy_options;
         options.steps = 0;
-        options.balanced = k == 1;
-        toy_drawing drawn = toy_train_and_draw(comm, &made, &options, COUNT);
+        toy_drawing drawn = toy_train_and_draw(comm, &made, &options,
+                                               k == 1 ? CGM_SHARE_BALANCED : CGM_SHARE_POOL, COUNT);
         const double expected = COUNT * (k == 1 ? 0.5 : (double)minus / 500.0);
         double found = 0.0;
         bool known = true;
@@ -138,9 +138,9 @@ static void test_distribution_is_learned(void **state)
     toy_open(comm, 3, (int64_t[]){600, 200, 400}, &made);
     cgm_gan_options options = {
         .hidden = 32, .layers = 2, .latent = 4, .steps = 0, .batch = 128, .learning_rate = 1e-2};
-    toy_drawing untrained = toy_train_and_draw(comm, &made, &options, COUNT);
+    toy_drawing untrained = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, COUNT);
     options.steps = 300;
-    toy_drawing trained = toy_train_and_draw(comm, &made, &options, COUNT);
+    toy_drawing trained = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, COUNT);
     toy_drawing fresh = {COUNT, calloc(COUNT * TOY_FEATURES, sizeof(double)),
                          calloc(COUNT, sizeof(int64_t))};
     assert_all_ranks(comm, fresh.points != NULL && fresh.labels != NULL);
@@ -167,14 +167,13 @@ static void test_few_points_and_classes(void **state)
     cgm_gan_options options = toy_options;
     toy_open(comm, 2, (int64_t[]){20, 10}, &made);
     set_labels(&made, 7);
-    toy_drawing drawn = toy_train_and_draw(comm, &made, &options, 10);
+    toy_drawing drawn = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, 10);
     assert_all_ranks(comm, drawn.labels[0] == 7 && drawn.labels[9] == 7);
     toy_discard(&drawn);
     if (made.shard.first_point[comm->rank] == 0 && made.shard.n_local_points > 0) {
         made.shard.labels[0] = INT64_MIN;
     }
-    options.balanced = true;
-    drawn = toy_train_and_draw(comm, &made, &options, 100);
+    drawn = toy_train_and_draw(comm, &made, &options, CGM_SHARE_BALANCED, 100);
     int64_t rare = 0;
     for (int64_t i = 0; i < 100; i++) {
         rare += drawn.labels[i] == INT64_MIN;
@@ -183,7 +182,7 @@ static void test_few_points_and_classes(void **state)
     toy_discard(&drawn);
     toy_drop_labels(&made);
     options.hidden = 1;
-    drawn = toy_train_and_draw(comm, &made, &options, 10);
+    drawn = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, 10);
     toy_discard(&drawn);
     case_close(&made);
 
@@ -192,7 +191,7 @@ static void test_few_points_and_classes(void **state)
     toy_open(comm, 1, (int64_t[]){1}, &made);
     toy_point(0, 0, point, &label);
     options.layers = 0;
-    drawn = toy_train_and_draw(comm, &made, &options, 10);
+    drawn = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, 10);
     assert_all_ranks(comm, memcmp(drawn.points, point, sizeof point) == 0);
     assert_all_ranks(comm, drawn.labels[0] == label);
     toy_discard(&drawn);
@@ -210,10 +209,10 @@ static void test_candidates_are_finite(void **state)
     for (int64_t i = 0; i < made.shard.n_local_points; i++) {
         made.shard.points[i * TOY_FEATURES] *= 1e148;
     }
-    toy_drawing drawn = toy_train_and_draw(comm, &made, &options, 10);
+    toy_drawing drawn = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, 10);
     toy_discard(&drawn);
     options.learning_rate = 1e200;
-    drawn = toy_train_and_draw(comm, &made, &options, 10);
+    drawn = toy_train_and_draw(comm, &made, &options, CGM_SHARE_POOL, 10);
     toy_discard(&drawn);
     case_close(&made);
 }

@@ -36,7 +36,7 @@ static void test_batches_follow_the_parties(void **state)
     int64_t total[PARTIES] = {0};
     for (int64_t s = 0; s < STEPS; s++) {
         int64_t rows[PARTIES] = {0};
-        cgm_gan_training_step(comm, &training);
+        cgm_gan_training_step(comm, &training, false);
         for (int64_t k = 0; k < training.n_leaves; k++) {
             rows[made.shard.share_party[training.leaves[k].share]] += training.leaves[k].n_rows;
         }
@@ -71,7 +71,8 @@ static void test_any_slice_is_part_of_the_whole(void **state)
     test_case made;
     cgm_model model;
     toy_open(comm, 2, (int64_t[]){90, 40}, &made);
-    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, 3, &model) == CGM_OK);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, NULL,
+                                         &model) == CGM_OK);
     toy_drawing whole = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
     for (size_t k = 0; k < sizeof slices / sizeof slices[0]; k++) {
         const int64_t first = slices[k][0];
@@ -149,13 +150,13 @@ static int64_t draw_by_hand(cgm_comm *comm, const cgm_h5_file *file, uint64_t c,
     const cgm_rng rng = {4, 0, CGM_RNG_GAN_CANDIDATE};
     uint64_t words[4];
     double units[64];
-    double *portions = cgm_h5_read(file, "/generator/portions", NULL, CGM_H5_DOUBLE, NULL);
-    int64_t *labels = cgm_h5_read(file, "/generator/classes", NULL, CGM_H5_INT64, NULL);
+    double *shares = cgm_h5_read(file, "/generator/class_share", NULL, CGM_H5_DOUBLE, NULL);
+    int64_t *labels = cgm_h5_read(file, "/generator/label", NULL, CGM_H5_INT64, NULL);
     double *mean = cgm_h5_read(file, "/generator/mean", NULL, CGM_H5_DOUBLE, NULL);
     double *scale = cgm_h5_read(file, "/generator/scale", NULL, CGM_H5_DOUBLE, NULL);
-    assert_all_ranks(comm, portions != NULL && labels != NULL && mean != NULL && scale != NULL);
+    assert_all_ranks(comm, shares != NULL && labels != NULL && mean != NULL && scale != NULL);
     cgm_rng_words(&rng, c, 1, 0, words);
-    const int64_t class = cgm_rng_uniform(words[0]) < portions[0] ? 0 : 1;
+    const int64_t class = cgm_rng_uniform(words[0]) < shares[0] ? 0 : 1;
     cgm_rng_words(&rng, c, 0, 0, words);
     for (int k = 0; k < 4; k += 2) {
         cgm_rng_normal(words + k, units + k);
@@ -169,7 +170,7 @@ static int64_t draw_by_hand(cgm_comm *comm, const cgm_h5_file *file, uint64_t c,
         point[f] = mean[f] + scale[f] * units[f];
     }
     const int64_t label = labels[class];
-    free(portions);
+    free(shares);
     free(labels);
     free(mean);
     free(scale);
@@ -185,7 +186,8 @@ static void test_output_holds_the_model(void **state)
     char path[64];
     cgm_h5_file file;
     toy_open(comm, 2, (int64_t[]){90, 40}, &made);
-    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, 3, &model) == CGM_OK);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, NULL,
+                                         &model) == CGM_OK);
     put_model(comm, &model, path, sizeof path);
     toy_drawing drawn = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
     assert_all_ranks(comm, cgm_h5_open(comm, path, &file) == CGM_OK);
@@ -216,13 +218,101 @@ static void test_constant_feature_stays(void **state)
     for (int64_t i = 0; i < made.shard.n_local_points; i++) {
         made.shard.points[i * TOY_FEATURES + 1] = 0.1;
     }
-    toy_drawing drawn = toy_train_and_draw(comm, &made, &toy_options, 100);
+    toy_drawing drawn = toy_train_and_draw(comm, &made, &toy_options, CGM_SHARE_POOL, 100);
     bool constant = true;
     for (int64_t i = 0; i < 100; i++) {
         constant = constant && drawn.points[i * TOY_FEATURES + 1] == 0.1;
     }
     assert_all_ranks(comm, constant && drawn.points[0] != drawn.points[TOY_FEATURES]);
     toy_discard(&drawn);
+    case_close(&made);
+}
+
+/* What a point of a party becomes. */
+typedef void changed_point(int64_t party, int64_t row, double *point, int64_t *label);
+
+static void change_points(test_case *made, changed_point *change)
+{
+    const cgm_shard *shard = &made->shard;
+    for (int64_t k = 0; k < shard->n_shares; k++) {
+        for (int64_t i = shard->share_first[k]; i < shard->share_first[k + 1]; i++) {
+            change(shard->share_party[k], shard->share_offset[k] + i - shard->share_first[k],
+                   shard->points + i * TOY_FEATURES, &shard->labels[i]);
+        }
+    }
+}
+
+/* The first party alone has class -3, the second alone class 8 and the one point of class 9; the
+ * first two rows of each are class 4, and one place. */
+static void make_odd_classes(int64_t party, int64_t row, double *point, int64_t *label)
+{
+    *label = party == 0 ? -3 : 8;
+    if (row < 2) {
+        *label = 4;
+        point[0] = 0.1;
+        point[1] = -7.0;
+    } else if (party == 1 && row == 20) {
+        *label = 9;
+    }
+}
+
+static void test_outcome_describes_the_points(void **state)
+{
+    cgm_comm *comm = *state;
+    const cgm_gan_class expected[] = {
+        {-3, 88, 0, false}, {4, 4, -1, true}, {8, 37, 1, false}, {9, 1, 1, true}};
+    test_case made;
+    cgm_model model;
+    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
+    change_points(&made, make_odd_classes);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, NULL,
+                                         &model) == CGM_OK);
+    const cgm_gan_outcome *outcome = model.state;
+    assert_all_ranks(comm, outcome->n_features == 2 && outcome->n_constant == 0);
+    assert_all_ranks(comm, outcome->n_parameters[0] == 8 * 6 + 7 * 6 + 7 * 2 &&
+                               outcome->n_parameters[1] == 7 * 6 + 7 * 6 + 7 * 1);
+    assert_all_ranks(comm, outcome->step >= 0 && outcome->step <= toy_options.steps &&
+                               outcome->mmd2 <= outcome->untrained);
+    assert_all_ranks(comm, outcome->n_classes == 4);
+    for (int k = 0; k < 4; k++) {
+        const cgm_gan_class *class = &outcome->classes[k];
+        assert_all_ranks(comm, class->label == expected[k].label &&
+                                   class->n_points == expected[k].n_points &&
+                                   class->only_party == expected[k].only_party &&
+                                   class->is_one_place == expected[k].is_one_place);
+    }
+    model.destroy(model.state);
+    case_close(&made);
+}
+
+/* Nothing but the same point: no feature varies, and all candidates are that point. */
+static void make_same(int64_t party, int64_t row, double *point, int64_t *label)
+{
+    (void)row;
+    *label = party;
+    point[0] = 0.1;
+    point[1] = -1e5;
+}
+
+static void test_all_points_are_the_same(void **state)
+{
+    cgm_comm *comm = *state;
+    test_case made;
+    cgm_model model;
+    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
+    change_points(&made, make_same);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, NULL,
+                                         &model) == CGM_OK);
+    const cgm_gan_outcome *outcome = model.state;
+    assert_all_ranks(comm, outcome->n_constant == 2 && fabs(outcome->mmd2) < 1e-9);
+    toy_drawing drawn = toy_draw(comm, &model, TOY_FEATURES, 0, 100);
+    bool same = true;
+    for (int64_t i = 0; i < 100; i++) {
+        same = same && drawn.points[2 * i] == 0.1 && drawn.points[2 * i + 1] == -1e5;
+    }
+    assert_all_ranks(comm, same);
+    toy_discard(&drawn);
+    model.destroy(model.state);
     case_close(&made);
 }
 
@@ -235,10 +325,63 @@ static void test_too_many_classes_are_refused(void **state)
     for (int64_t i = 0; i < made.shard.n_local_points; i++) {
         made.shard.labels[i] = made.shard.first_point[comm->rank] + i;
     }
-    assert_all_ranks(comm,
-                     cgm_gan_train(comm, &made.shard, &toy_options, 3, &model) == CGM_ERR_INPUT);
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, NULL,
+                                         &model) == CGM_ERR_INPUT);
     assert_all_ranks(comm, model.state == NULL);
     comm->error = (cgm_error){0};
+    case_close(&made);
+}
+
+/* ---- a pause ---- */
+
+/* Due on the last rank after so many steps; then kept: the training stops, or goes on. */
+typedef struct pausing {
+    int64_t steps_left;
+    int64_t kept;
+    cgm_status answer;
+} pausing;
+
+static bool is_due(cgm_comm *comm, void *state)
+{
+    pausing *of = state;
+    return of->steps_left-- == 0 && comm->rank == comm->size - 1;
+}
+
+static cgm_status keep(cgm_comm *comm, void *state, const void *partial)
+{
+    pausing *of = state;
+    (void)comm;
+    of->kept++;
+    return partial == NULL ? of->answer : CGM_ERR_BUG;
+}
+
+static void test_pause(void **state)
+{
+    cgm_comm *comm = *state;
+    enum { COUNT = 20 };
+    test_case made;
+    cgm_model model;
+    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
+    for (int64_t steps = 0; steps < toy_options.steps; steps += 2) {
+        pausing of = {steps, 0, CGM_STOPPED};
+        const cgm_pause pause = {&of, is_due, keep};
+        assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3,
+                                             &pause, &model) == CGM_STOPPED);
+        assert_all_ranks(comm, model.state == NULL && of.kept == 1 && of.steps_left == -1);
+    }
+    /* One that goes on changes nothing. */
+    toy_drawing whole = toy_train_and_draw(comm, &made, &toy_options, CGM_SHARE_POOL, COUNT);
+    pausing of = {1, 0, CGM_OK};
+    const cgm_pause pause = {&of, is_due, keep};
+    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, &pause,
+                                         &model) == CGM_OK);
+    assert_all_ranks(comm, of.kept == 1);
+    toy_drawing paused = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
+    assert_all_ranks(
+        comm, memcmp(paused.points, whole.points, COUNT * TOY_FEATURES * sizeof(double)) == 0);
+    toy_discard(&whole);
+    toy_discard(&paused);
+    model.destroy(model.state);
     case_close(&made);
 }
 
@@ -249,7 +392,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_any_slice_is_part_of_the_whole),
         cmocka_unit_test(test_output_holds_the_model),
         cmocka_unit_test(test_constant_feature_stays),
+        cmocka_unit_test(test_outcome_describes_the_points),
+        cmocka_unit_test(test_all_points_are_the_same),
         cmocka_unit_test(test_too_many_classes_are_refused),
+        cmocka_unit_test(test_pause),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -219,7 +219,8 @@ static void test_recovery(void **state)
     cgm_h5_close(&file);
     const cgm_gmm_options options = planted_options(0);
     cgm_model model;
-    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, NULL, &model) == CGM_OK);
+    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, NULL, &model) ==
+                               CGM_OK);
     const cgm_gmm *gmm = model.state;
     assert_all_ranks(comm, gmm->n_classes == 5 && gmm->n_components == 5);
     for (int64_t c = 0; c < 5; c++) {
@@ -355,10 +356,9 @@ static void test_slices_and_shares(void **state)
         cgm_shard shard;
         cgm_model model;
         planted_fill(comm, &of, &shard);
-        assert_all_ranks(comm,
-                         cgm_gmm_train(comm, &shard, &options,
-                                       balanced ? CGM_SHARE_BALANCED : CGM_SHARE_POOL, 1, NULL,
-                                       &model) == CGM_OK);
+        assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options,
+                                             balanced ? CGM_SHARE_BALANCED : CGM_SHARE_POOL, 1,
+                                             NULL, &model) == CGM_OK);
         cgm_shard_destroy(&shard);
         const cgm_gmm *gmm = model.state;
         double *points = calloc(2 * DRAWS, PLANTED_FEATURES * sizeof *points);

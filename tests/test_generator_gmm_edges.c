@@ -121,7 +121,8 @@ static void test_too_many_labels(void **state)
     cgm_shard shard;
     cgm_model model;
     planted_fill(comm, &of, &shard);
-    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, NULL, &model) == CGM_ERR_INPUT);
+    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, NULL, &model) ==
+                               CGM_ERR_INPUT);
     assert_all_ranks(comm, strstr(comm->error.message, "labels") != NULL);
     comm->error = (cgm_error){.status = CGM_OK};
     model.destroy(model.state);
@@ -159,8 +160,8 @@ static void test_pause(void **state)
         cgm_shard shard;
         cgm_model model;
         planted_fill(comm, &of, &shard);
-        assert_all_ranks(comm,
-                         cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, &pause, &model) == CGM_STOPPED);
+        assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, &pause,
+                                             &model) == CGM_STOPPED);
         model.destroy(model.state);
         cgm_shard_destroy(&shard);
     }

@@ -261,6 +261,72 @@ static void test_downstream(void **state)
     assert_warning(*state, &made, "downstream_classes", "2 downstream models");
 }
 
+/* A network that has learned what there is to learn, of three classes. */
+typedef struct made_network {
+    cgm_gan_outcome outcome; /* the state of a model begins with it */
+    cgm_gan_class classes[3];
+} made_network;
+
+static void make_network(made_run *made, made_network *network)
+{
+    make_run(made);
+    *network = (made_network){
+        .outcome = {.n_features = FEATURES, .n_classes = 3, .mmd2 = 0.001, .untrained = 0.1},
+        .classes = {{.label = -4, .n_points = 90, .only_party = -1},
+                    {.label = 0, .n_points = 4, .only_party = -1},
+                    {.label = 7, .n_points = 906, .only_party = -1}}};
+    network->outcome.classes = network->classes;
+    made->config.generator_type = CGM_GENERATOR_GAN;
+    made->config.gan.batch = 1000;
+    made->run.shard.n_points = 1000;
+    made->run.model.state = network;
+}
+
+static void test_network(void **state)
+{
+    made_run made;
+    made_network network;
+    make_network(&made, &network);
+    assert_warning(*state, &made, NULL, NULL);
+    network.outcome.mmd2 = 0.0101;
+    assert_warning(*state, &made, "network_far_from_data", "no closer to the parties' points than");
+    network.outcome.mmd2 = network.outcome.untrained = 0.0;
+    assert_warning(*state, &made, NULL, NULL);
+    make_network(&made, &network);
+    made.config.gan.batch = 1001;
+    assert_warning(*state, &made, "network_of_few_points", "have 1000 points, fewer than the 1001");
+    make_network(&made, &network);
+    network.outcome.n_constant = 2;
+    assert_warning(*state, &made, "network_of_constant_features", "2 of 3 features are the same");
+}
+
+/* Where no feature varies all classes are one place, which is said once. */
+static void test_classes_of_network(void **state)
+{
+    made_run made;
+    made_network network;
+    make_network(&made, &network);
+    network.classes[2].only_party = 6;
+    assert_warning(*state, &made, "network_class_of_one_party",
+                   "of 1 of 3 classes (the first: 7, with 906 points, all of party g)");
+    network.classes[0].only_party = 0;
+    assert_warning(*state, &made, "network_class_of_one_party",
+                   "of 2 of 3 classes (the first: -4, with 90 points, all of party a)");
+    make_network(&made, &network);
+    network.classes[1].n_points = 3;
+    assert_warning(*state, &made, "network_class_of_few_points",
+                   "of 1 of 3 classes (the first: 0, with 3 points)");
+    network.classes[1].is_one_place = true;
+    assert_warning(*state, &made, "network_class_in_one_place",
+                   "of 1 of 3 classes (the first: 0, with 3 points)");
+    for (int k = 0; k < 3; k++) {
+        network.classes[k].n_points = 300;
+        network.classes[k].is_one_place = true;
+    }
+    network.outcome.n_constant = FEATURES;
+    assert_warning(*state, &made, "network_of_constant_features", "which are all one point");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +342,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_privacy_copies),
         cmocka_unit_test(test_privacy_close),
         cmocka_unit_test(test_downstream),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_classes_of_network),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

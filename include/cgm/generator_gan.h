@@ -37,7 +37,8 @@ typedef struct cgm_gan_class {
     bool is_one_place;  /**< they are all the same */
 } cgm_gan_class;
 
-/** What has become of a training, the same on every rank. */
+/** What has become of a training; the state of its cgm_model begins with it. The same on every
+ * rank. */
 typedef struct cgm_gan_outcome {
     int64_t n_features;
     int64_t n_constant;      /**< features */
@@ -62,16 +63,14 @@ typedef struct cgm_gan_outcome {
  * derivatives and candidates are finite whatever the data.
  * @param[in]  shard  points as candidates shall be drawn; labels [if any] are the classes
  * @param[in]  pause  looked at after every step; nothing is handed over to be kept. May be NULL
- * @param[out] model  the pair is model->destroy(model->state); zeroed after an error
+ * @param[out] model  state begins with a cgm_gan_outcome; the pair is model->destroy; zeroed after
+ *                    an error
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (labels of too many classes),
  *         CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_gan_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_options *options,
                          cgm_class_share share, uint64_t seed, const cgm_pause *pause,
                          cgm_model *model);
-
-/** Local. Of a model that cgm_gan_train made; borrowed from it. */
-const cgm_gan_outcome *cgm_gan_outcome_of(const cgm_model *model);
 
 /** Local. How often the generator is measured in a training of so many steps. */
 int64_t cgm_gan_measurements(int64_t steps);

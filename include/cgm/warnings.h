@@ -24,6 +24,10 @@ typedef struct cgm_warnings {
  */
 cgm_status cgm_warnings_collect(cgm_comm *comm, const struct cgm_run *run, cgm_warnings *warnings);
 
+/** As cgm_warnings_collect, at the generative model alone.  Collective. */
+cgm_status cgm_warnings_of_generator(cgm_comm *comm, const struct cgm_run *run,
+                                     cgm_warnings *warnings);
+
 /** Local. Accepts a zeroed struct. */
 void cgm_warnings_destroy(cgm_warnings *warnings);
 
