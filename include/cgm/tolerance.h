@@ -143,11 +143,6 @@
 #define CGM_TEST_GAN_CANDIDATE 1e-12
 /** What training leaves of the MMD² of an untrained network on a made-up distribution. */
 #define CGM_TEST_GAN_LEARNED 0.1
-/** A trained network's MMD² to real points, also against an untrained one's, and the factor by
- * which a class's share may be off. */
-#define CGM_TEST_GAN_MMD2 0.003
-#define CGM_TEST_GAN_MMD2_PART 0.05
-#define CGM_TEST_GAN_SHARE 2.0
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4
