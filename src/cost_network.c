@@ -8,9 +8,10 @@
 
 /* Numbers of an embedding (gan_measure.c). */
 enum { NUMBERS = 2 * CGM_GAN_DIRECTIONS };
-/* Multiply-adds that take as long as: a term of an exact sum; a parameter's move and all that a
- * step does with its sum beside; a cosine or sine of an embedding. */
-#define TERM_PRODUCTS 6.0
+/* Multiply-adds that take as long as: a parameter in a leaf, which is added exactly and stands in
+ * matrices of few rows; a parameter's move, and all that a step does with its sum beside; a cosine
+ * or sine of an embedding and its sum. */
+#define LEAF_PRODUCTS 30.0
 #define MOVE_PRODUCTS 40.0
 #define WAVE_PRODUCTS 150.0
 
@@ -40,8 +41,8 @@ static void count_products(cgm_cost_model *of, const cgm_gan_network *network, d
     const double generator = (double)cgm_perceptron_parameters(&network->generator);
     const double discriminator = (double)cgm_perceptron_parameters(&network->discriminator);
     const double steps = (double)options->steps;
-    const double embedding = CGM_GAN_DIRECTIONS * (double)network->n_features +
-                             NUMBERS * (WAVE_PRODUCTS + TERM_PRODUCTS);
+    const double embedding =
+        CGM_GAN_DIRECTIONS * (double)network->n_features + NUMBERS * WAVE_PRODUCTS;
     const double sample = (generator + embedding) * CGM_GAN_SAMPLE / of->run->size;
     for (int r = 0; r < of->run->size; r++) {
         const double share = of->homes[r].points / (double)of->shard->n_points;
@@ -49,7 +50,7 @@ static void count_products(cgm_cost_model *of, const cgm_gan_network *network, d
          * generated point, along a direction too. */
         const double row = 3.0 * generator + 2.0 * 4.0 * discriminator;
         const double sums =
-            (generator + discriminator) * (TERM_PRODUCTS * count_leaves(of, r) + MOVE_PRODUCTS);
+            (generator + discriminator) * (LEAF_PRODUCTS * count_leaves(of, r) + MOVE_PRODUCTS);
         of->work[r].multiply_adds += steps * (share * (double)options->batch * row + sums) +
                                      of->homes[r].points * embedding + measurements * sample;
     }
