@@ -134,7 +134,8 @@ const cgm_gmm *planted_train(cgm_comm *comm, const planted *of, const cgm_gmm_op
 {
     cgm_shard shard;
     planted_fill(comm, of, &shard);
-    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, options, CGM_SHARE_POOL, 1, NULL, model) == CGM_OK);
+    assert_all_ranks(comm, cgm_gmm_train(comm, &shard, options, CGM_SHARE_POOL, 1, NULL, model) ==
+                               CGM_OK);
     cgm_shard_destroy(&shard);
     return model->state;
 }
