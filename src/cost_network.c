@@ -70,7 +70,8 @@ void cgm_cost_count_network(cgm_cost_model *of)
         cgm_cost_reduction(of, classes * sizeof(int64_t));
     }
     cgm_cost_broadcast(of, 0, parameters * sizeof(double));
-    /* The embeddings of the parties' points, and of every sample. */
+    /* The embeddings of the parties' points, all of them, and of every sample. */
+    cgm_cost_reduction(of, sizeof(int64_t));
     cgm_cost_reduction(of, (1.0 + measurements) * groups_of(of) * 2.0 * NUMBERS * sizeof(int64_t));
     /* Derivatives, both losses, and whether a pause is due. */
     cgm_cost_reduction(of,

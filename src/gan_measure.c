@@ -84,17 +84,46 @@ static void embed_rows(const cgm_shard *shard, int64_t first, int64_t end,
     embed(measure, end - first, measure->work, groups);
 }
 
-/* Blocks begin where a share does, at a multiple of CGM_GAN_BLOCK of its party's points: they do
- * not depend on ranks. */
-static void embed_parties(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_measure *measure)
+/* How far a rank is with the points of its shares. */
+typedef struct place {
+    int64_t share;
+    int64_t row; /* of the rank */
+} place;
+
+/* Embeds this rank's points from there on until none is left or, after a block at the least, a
+ * pause is due: true. Blocks begin where a share does, at a multiple of CGM_GAN_BLOCK of its
+ * party's points: they do not depend on ranks. */
+static bool embed_until_due(cgm_comm *comm, const cgm_shard *shard, const cgm_pause *pause,
+                            const cgm_gan_measure *measure, place *at)
 {
-    for (int64_t k = 0; k < shard->n_shares; k++) {
-        const int64_t end = shard->share_first[k + 1];
-        for (int64_t i = shard->share_first[k]; i < end; i += CGM_GAN_BLOCK) {
-            embed_rows(shard, i, i + CGM_GAN_BLOCK < end ? i + CGM_GAN_BLOCK : end, measure);
+    while (at->share < shard->n_shares) {
+        const int64_t end = shard->share_first[at->share + 1];
+        const int64_t next = at->row + CGM_GAN_BLOCK < end ? at->row + CGM_GAN_BLOCK : end;
+        embed_rows(shard, at->row, next, measure);
+        at->row = next;
+        at->share += next == end;
+        if (pause != NULL && at->share < shard->n_shares && pause->due(comm, pause->state)) {
+            return true;
         }
     }
-    average(comm, measure, measure->points, measure->parties);
+    return false;
+}
+
+static cgm_status embed_parties(cgm_comm *comm, const cgm_shard *shard, const cgm_pause *pause,
+                                const cgm_gan_measure *measure)
+{
+    place at = {0, 0};
+    cgm_status status = CGM_OK;
+    int64_t paused = 1;
+    while (paused > 0 && status == CGM_OK) {
+        paused = embed_until_due(comm, shard, pause, measure, &at);
+        cgm_comm_sum(comm, &paused, 1);
+        status = paused > 0 ? pause->keep(comm, pause->state, NULL) : CGM_OK;
+    }
+    if (status == CGM_OK) {
+        average(comm, measure, measure->points, measure->parties);
+    }
+    return status;
 }
 
 /* ---- a network's sample ---- */
@@ -170,7 +199,7 @@ double cgm_gan_measure_network(cgm_comm *comm, cgm_gan_measure *measure, const d
 
 cgm_status cgm_gan_measure_create(cgm_comm *comm, const cgm_shard *shard,
                                   const cgm_gan_network *network, const cgm_gan_classes *classes,
-                                  uint64_t seed, cgm_gan_measure *measure)
+                                  uint64_t seed, const cgm_pause *pause, cgm_gan_measure *measure)
 {
     const int64_t d = network->n_features;
     *measure = (cgm_gan_measure){.network = network,
@@ -205,7 +234,7 @@ cgm_status cgm_gan_measure_create(cgm_comm *comm, const cgm_shard *shard,
             measure->counts[group_of_sample(measure, i)]++;
         }
         choose_directions(measure);
-        embed_parties(comm, shard, measure);
+        status = embed_parties(comm, shard, pause, measure);
     }
     return status;
 }

@@ -41,12 +41,13 @@ typedef struct cgm_gan_measure {
  * Choose the directions and embed the parties' points.  Collective.  Cost O(n·CGM_GAN_DIRECTIONS·d)
  * over all ranks.
  * @param[in]  network, classes  must outlive the measure
+ * @param[in]  pause             looked at after every block of points; may be NULL
  * @param[out] measure           the pair is cgm_gan_measure_destroy, after errors too
- * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
+ * @return the same code on every rank: CGM_OK, CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_gan_measure_create(cgm_comm *comm, const cgm_shard *shard,
                                   const cgm_gan_network *network, const cgm_gan_classes *classes,
-                                  uint64_t seed, cgm_gan_measure *measure);
+                                  uint64_t seed, const cgm_pause *pause, cgm_gan_measure *measure);
 
 /** Collective. MMD² of a sample of CGM_GAN_SAMPLE points, always from the same latent numbers and
  * in the classes' shares, to the parties' points; the same on every rank. The ranks share the work.

@@ -305,8 +305,8 @@ static cgm_status build(cgm_comm *comm, const cgm_shard *shard, const cgm_gan_op
         status = cgm_agree(comm, prepare(comm, &spread, shard->n_features, options, share, model));
     }
     if (status == CGM_OK) {
-        status =
-            cgm_gan_measure_create(comm, shard, &model->network, &model->classes, seed, &measure);
+        status = cgm_gan_measure_create(comm, shard, &model->network, &model->classes, seed, pause,
+                                        &measure);
     }
     if (status == CGM_OK) {
         status = cgm_gan_training_create(comm, shard, &model->network, &model->classes, options,

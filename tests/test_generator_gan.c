@@ -334,9 +334,9 @@ static void test_too_many_classes_are_refused(void **state)
 
 /* ---- a pause ---- */
 
-/* Due on the last rank after so many steps; then kept: the training stops, or goes on. */
+/* Due on one rank when it has been asked so often; then kept: the training stops, or goes on. */
 typedef struct pausing {
-    int64_t steps_left;
+    int64_t looks_left;
     int64_t kept;
     cgm_status answer;
 } pausing;
@@ -344,7 +344,7 @@ typedef struct pausing {
 static bool is_due(cgm_comm *comm, void *state)
 {
     pausing *of = state;
-    return of->steps_left-- == 0 && comm->rank == comm->size - 1;
+    return of->looks_left-- == 0 && comm->rank == comm->size - 1;
 }
 
 static cgm_status keep(cgm_comm *comm, void *state, const void *partial)
@@ -355,33 +355,42 @@ static cgm_status keep(cgm_comm *comm, void *state, const void *partial)
     return partial == NULL ? of->answer : CGM_ERR_BUG;
 }
 
-static void test_pause(void **state)
+/* Whether there was a pause: then all ranks stop, or go on to the candidates of whole. */
+static bool pause_training(cgm_comm *comm, const test_case *made, int64_t looks, cgm_status answer,
+                           const toy_drawing *whole)
+{
+    pausing of = {looks, 0, answer};
+    const cgm_pause pause = {&of, is_due, keep};
+    cgm_model model;
+    const cgm_status status =
+        cgm_gan_train(comm, &made->shard, &toy_options, CGM_SHARE_POOL, 3, &pause, &model);
+    assert_all_ranks(comm, of.kept <= 1 && status == (of.kept == 1 ? answer : CGM_OK));
+    if (status == CGM_OK) {
+        toy_drawing drawn = toy_draw(comm, &model, TOY_FEATURES, 0, whole->count);
+        assert_all_ranks(comm, memcmp(drawn.points, whole->points,
+                                      (size_t)(whole->count * TOY_FEATURES) * sizeof(double)) == 0);
+        toy_discard(&drawn);
+        model.destroy(model.state);
+    } else {
+        assert_all_ranks(comm, model.state == NULL);
+    }
+    return of.kept == 1;
+}
+
+/* While points are embedded, and between steps. */
+static void test_pauses(void **state)
 {
     cgm_comm *comm = *state;
-    enum { COUNT = 20 };
     test_case made;
-    cgm_model model;
-    toy_open(comm, 2, (int64_t[]){90, 40}, &made);
-    for (int64_t steps = 0; steps < toy_options.steps; steps += 2) {
-        pausing of = {steps, 0, CGM_STOPPED};
-        const cgm_pause pause = {&of, is_due, keep};
-        assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3,
-                                             &pause, &model) == CGM_STOPPED);
-        assert_all_ranks(comm, model.state == NULL && of.kept == 1 && of.steps_left == -1);
+    int64_t pauses = 0;
+    toy_open(comm, 2, (int64_t[]){700, 600}, &made);
+    toy_drawing whole = toy_train_and_draw(comm, &made, &toy_options, CGM_SHARE_POOL, 20);
+    while (pause_training(comm, &made, 3 * pauses, CGM_STOPPED, &whole)) {
+        assert_all_ranks(comm, pause_training(comm, &made, 3 * pauses, CGM_OK, &whole));
+        pauses++;
     }
-    /* One that goes on changes nothing. */
-    toy_drawing whole = toy_train_and_draw(comm, &made, &toy_options, CGM_SHARE_POOL, COUNT);
-    pausing of = {1, 0, CGM_OK};
-    const cgm_pause pause = {&of, is_due, keep};
-    assert_all_ranks(comm, cgm_gan_train(comm, &made.shard, &toy_options, CGM_SHARE_POOL, 3, &pause,
-                                         &model) == CGM_OK);
-    assert_all_ranks(comm, of.kept == 1);
-    toy_drawing paused = toy_draw(comm, &model, TOY_FEATURES, 0, COUNT);
-    assert_all_ranks(
-        comm, memcmp(paused.points, whole.points, COUNT * TOY_FEATURES * sizeof(double)) == 0);
+    assert_all_ranks(comm, pauses >= 2);
     toy_discard(&whole);
-    toy_discard(&paused);
-    model.destroy(model.state);
     case_close(&made);
 }
 
@@ -395,7 +404,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_outcome_describes_the_points),
         cmocka_unit_test(test_all_points_are_the_same),
         cmocka_unit_test(test_too_many_classes_are_refused),
-        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_pauses),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

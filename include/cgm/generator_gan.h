@@ -62,7 +62,8 @@ typedef struct cgm_gan_outcome {
  * rank. Memory of a rank: some 100 bytes a parameter. Features that are constant stay so;
  * derivatives and candidates are finite whatever the data.
  * @param[in]  shard  points as candidates shall be drawn; labels [if any] are the classes
- * @param[in]  pause  looked at after every step; nothing is handed over to be kept. May be NULL
+ * @param[in]  pause  looked at after every step, and while points are embedded;
+ *                    nothing is handed over to be kept. May be NULL
  * @param[out] model  state begins with a cgm_gan_outcome; the pair is model->destroy; zeroed after
  *                    an error
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (labels of too many classes),
