@@ -15,9 +15,8 @@ points at the default options; a line shows
     agreement    of all classes the least: how often the latter takes a drawn point for its class,
                  as a part of how often it does so with one of /test
 Exit code 1 where mmd2 is above 0.003 or above a twentieth of untrained, a share off by more than 2,
-the accuracy below 85 %, the agreement below 70 %, or the seconds above 300, which is for a
-machine that does nothing else. Needs numpy, h5py and
-scikit-learn. Called by tests/slow.sh.
+the accuracy below 85 %, the agreement below 70 %, or the seconds above 300, which is for a machine
+that does nothing else. Needs numpy, h5py and scikit-learn. Called by tests/slow.sh.
 """
 
 import argparse
