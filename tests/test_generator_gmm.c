@@ -149,7 +149,7 @@ static void test_iteration(void **state)
     cgm_model models[2];
     const cgm_gmm *gmm[2];
     for (int m = 0; m < 2; m++) {
-        options.max_iterations = CGM_GMM_START_ITERATIONS + 1 + m;
+        options.max_iterations = 11 + m;
         gmm[m] = planted_train(comm, &of, &options, &models[m]);
         assert_all_ranks(comm, gmm[m]->classes[0].iterations == options.max_iterations &&
                                    !gmm[m]->classes[0].converged);

@@ -81,7 +81,7 @@ static void test_few_points(void **state)
     options.components = 7;
     gmm = planted_train(comm, &few, &options, &model);
     check_finite(comm, &model);
-    assert_all_ranks(comm, gmm->n_components == 3 && gmm->classes[0].is_short);
+    assert_all_ranks(comm, gmm->n_components == 1 && gmm->classes[0].is_short);
     model.destroy(model.state);
 
     const planted one = {1, (const int64_t[]){1}, planted_make_correlated, true};
