@@ -236,7 +236,7 @@ static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres)
     }
     for (int64_t c = 0; c < k && k > 1; c++) {
         const double *sums = fit->values + c * (1 + d);
-        for (int64_t f = 0; f < d && sums[0] > 0.0; f++) {
+        for (int64_t f = 0; f < d && sums[0] >= (double)gmm_least_points(d); f++) {
             centres[c * d + f] = sums[1 + f] / sums[0];
         }
     }

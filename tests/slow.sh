@@ -94,6 +94,12 @@ else
         fashion_pca8_equaldisjoint_small fashion_pca8_unequal_small; do
         verdict "downstream accuracies of $name as scikit-learn's" downstream_run "$name"
     done
+    # Mixtures: likelihood of the test points, and time.
+    for name in lendingclub_grade_equaldisjoint fashion_pca8_equaldisjoint \
+        fashion_pca8_equaldisjoint_small; do
+        verdict "mixtures of $name against scikit-learn's" \
+            "$python" tests/gmm_peers.py --seeds 3 "$build/cgm" "$shared/data/$name.h5"
+    done
 fi
 # The generative network on simulated ratings, three seeds: its points against fresh ones.
 "$mpirun" -n "$ranks" "$build/cgm" simulate --out "$work/ratings.h5" --candidates 10000 --test 10000

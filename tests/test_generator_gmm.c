@@ -227,7 +227,7 @@ static void test_recovery(void **state)
         const double n = (double)gmm->classes[c].n_points;
         assert_all_ranks(comm, gmm->classes[c].label == c && gmm->classes[c].n_components == 1);
         assert_close_array(comm, gmm->means + 2 * c, means + 2 * c, 2, 0.0,
-                           3.0 * sqrt(variance / n));
+                           CGM_TEST_MEAN_ERRORS * sqrt(variance / n));
         const double expected[4] = {variance, 0.0, 0.0, variance};
         assert_close_array(comm, gmm->covariances + 4 * c, expected, 4, 0.0,
                            4.5 * variance * sqrt(2.0 / n));
