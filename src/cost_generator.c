@@ -54,8 +54,8 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     /* Coefficients from rank 0, and sums. */
     cgm_cost_broadcast(of, 0, class->component_passes * products * sizeof(double));
     count_passes(of, class->passes, class->component_passes * products);
-    cgm_cost_broadcast(of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double) +
-                                  sizeof(int64_t));
+    cgm_cost_broadcast(
+        of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double) + sizeof(int64_t));
     for (int r = 0; r < of->run->size; r++) {
         const double share = of->homes[r].points / (double)of->shard->n_points;
         of->work[r].multiply_adds +=

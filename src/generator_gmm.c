@@ -200,8 +200,8 @@ static bool was_tried(const gmm_points *points, const start *starts, int s, int6
     return found;
 }
 
-/* The best mixture of a size, from whichever start. mixtures [2] are room for it, which comes first,
- * and another. */
+/* The best mixture of a size, from whichever start. mixtures [2] are room for it, which comes
+ * first, and another. */
 static cgm_status fit_size(gmm_fit *fit, const gmm_points *points, const start *starts,
                            int64_t size, gmm_mixture mixtures[2])
 {

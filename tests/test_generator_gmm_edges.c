@@ -253,14 +253,10 @@ static void test_pause(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_features),
-        cmocka_unit_test(test_few_points),
-        cmocka_unit_test(test_outliers),
-        cmocka_unit_test(test_far_outlier),
-        cmocka_unit_test(test_collinear_class),
-        cmocka_unit_test(test_units),
-        cmocka_unit_test(test_too_many_labels),
-        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_constant_features), cmocka_unit_test(test_few_points),
+        cmocka_unit_test(test_outliers),          cmocka_unit_test(test_far_outlier),
+        cmocka_unit_test(test_collinear_class),   cmocka_unit_test(test_units),
+        cmocka_unit_test(test_too_many_labels),   cmocka_unit_test(test_pause),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

@@ -9,8 +9,8 @@
  *   (spread.h): a value at either end is one of some point; the labels that occur;
  * - of each class: number of points, and in each feature the sum of coordinates and that of their
  *   squared differences from the mean;
- * - of cells of its points: how many there are, and sums of coordinates and of their squares. A cell
- *   has at least CGM_GMM_LEAST_POINTS points, of all ranks together;
+ * - of cells of its points: how many there are, and sums of coordinates and of their squares. A
+ * cell has at least CGM_GMM_LEAST_POINTS points, of all ranks together;
  * - of clusters and components: sums of 1, x_f, x_f·x_g over the points, each weighted by its part
  *   in the component, and the sum of their log-likelihoods.
  * Rank 0 sends centres, coefficients and mixtures, which it works out from these.
@@ -84,19 +84,19 @@ typedef struct cgm_gmm {
  *
  * Of each class: points scaled by their mean and standard deviation; cells of points that
  * are close to each other; centres by k-means++ among the means of cells (greedy, four trials), a
- * round of k-means, and expectation maximisation, all this four times. The likeliest is taken, before it one with fewer components of less than
- * max(n_features + 1, CGM_GMM_LEAST_POINTS) points; such a component changes its weight alone.
- * Where a covariance would be below CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of
- * all points in each feature, it is the likeliest that is not. With components = 0 sizes 1, 2, 3,
- * 4, 6, 8, 12, 16 are fitted, as far as there are n_features + 1 points a component, and the
- * criterion chooses.
+ * round of k-means, and expectation maximisation, all this four times. The likeliest is taken,
+ * before it one with fewer components of less than max(n_features + 1, CGM_GMM_LEAST_POINTS)
+ * points; such a component changes its weight alone. Where a covariance would be below
+ * CGM_GMM_LEAST_VARIANCE in some direction, in units of the variance of all points in each feature,
+ * it is the likeliest that is not. With components = 0 sizes 1, 2, 3, 4, 6, 8, 12, 16 are fitted,
+ * as far as there are n_features + 1 points a component, and the criterion chooses.
  * @param[in]  shard  points in the features to be modelled
  * @param[in]  pause  looked at after every pass; nothing is handed over to be kept. May be NULL
  * @param[out] model  state is a cgm_gmm; the pair is model->destroy, after errors too unless it is
  *                    NULL
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT (more than CGM_GMM_CLASSES_MAX
- *         labels; a variance that is no normal double), CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY.  A pass costs
- *         O(points · components · n_features²) over all ranks.
+ *         labels; a variance that is no normal double), CGM_STOPPED, CGM_ERR_OUTPUT,
+ * CGM_ERR_MEMORY.  A pass costs O(points · components · n_features²) over all ranks.
  */
 cgm_status cgm_gmm_train(cgm_comm *comm, const cgm_shard *shard, const cgm_gmm_options *options,
                          uint64_t seed, const cgm_pause *pause, cgm_model *model);
