@@ -15,7 +15,7 @@
 /* Passes over the points that the choice of the lengthscale takes (MATH.md §3: 4 to 7 were seen),
  * and those of them that go down the ladder. */
 enum { PASSES_LEAST = 4, PASSES_MOST = 9, LADDERS_LEAST = 1, LADDERS_MOST = 3 };
-/* Iterations that a mixture takes after its start; at the most generator.max_iterations. */
+/* Iterations that a mixture takes; at the most generator.max_iterations. */
 enum { ITERATIONS_LEAST = 5 };
 /* Draws of a party at one β as a share of the pool: a guess at the least; the most is the pool. */
 #define DRAWS_LEAST 0.01
@@ -175,7 +175,7 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
 
 /* ---- the model at both ends ---- */
 
-/* Every start takes some iterations, and the best one of each size so many more. */
+/* Every start takes so many iterations. */
 static void assume_iterations(forecast *of, int64_t iterations)
 {
     const int64_t d = of->shard.n_features;
@@ -189,9 +189,8 @@ static void assume_iterations(forecast *of, int64_t iterations)
         class->start_components = 0.0;
         class->n_components = (double)sizes[n_sizes - 1];
         for (int s = 0; s < n_sizes; s++) {
-            const int64_t starts = cgm_gmm_starts(sizes[s], class->n_points, d);
-            const int64_t passes =
-                sizes[s] == 1 ? 1 : starts * (CGM_GMM_START_ITERATIONS + 1) + iterations + 1;
+            const int64_t starts = cgm_gmm_starts(sizes[s]);
+            const int64_t passes = sizes[s] == 1 ? 1 : starts * (iterations + 1);
             if (sizes[s] > 1) {
                 class->starts += (double)starts;
                 class->start_components += (double)(starts * sizes[s]);

@@ -18,6 +18,7 @@ static void count_centres(cgm_cost_model *of, int64_t most)
     int64_t cells = 1;
     cgm_cost_accumulators(of, 1.0 + 2.0 * d);
     while (cells < most * CGM_GMM_CELLS) {
+        cgm_cost_reduction(of, (double)cells * sizeof(int64_t));
         cells *= 2;
         cgm_cost_accumulators(of, (double)cells * (1.0 + 2.0 * d));
     }
@@ -54,7 +55,8 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     /* Coefficients from rank 0, and sums. */
     cgm_cost_broadcast(of, 0, class->component_passes * products * sizeof(double));
     count_passes(of, class->passes, class->component_passes * products);
-    cgm_cost_broadcast(of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double));
+    cgm_cost_broadcast(
+        of, 0, class->n_components * (1.0 + d + 2.0 * d * d) * sizeof(double) + sizeof(int64_t));
     for (int r = 0; r < of->run->size; r++) {
         const double share = of->homes[r].points / (double)of->shard->n_points;
         of->work[r].multiply_adds +=

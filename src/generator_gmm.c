@@ -1,5 +1,6 @@
 #include "cgm/generator_gmm.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "cgm/labels.h"
 #include "cgm/log.h"
+#include "cgm/tolerance.h"
 #include "generator_gmm_fit.h"
 #include "generator_gmm_model.h"
 #include "generator_gmm_points.h"
@@ -45,14 +47,9 @@ static double parameters_of(int64_t n_components, int64_t n_features)
     return (double)(n_components * cgm_gmm_products(n_features) - 1);
 }
 
-/* Points for each parameter, from which on several starts pay: of hardly more points than
- * parameters the likeliest mixture is that which is closest to single points. */
-#define POINTS_A_PARAMETER 1.25
-
-int cgm_gmm_starts(int64_t n_components, int64_t n_points, int64_t n_features)
+int cgm_gmm_starts(int64_t n_components)
 {
-    const double least = POINTS_A_PARAMETER * parameters_of(n_components, n_features);
-    return n_components > 1 && (double)n_points >= least ? CGM_GMM_STARTS : 1;
+    return n_components > 1 ? CGM_GMM_STARTS : 1;
 }
 
 /* ---- the mixture of one class ---- */
@@ -128,18 +125,17 @@ static bool was_tried(const gmm_points *points, const start *starts, int s, int6
     return found;
 }
 
-/* The mixture of a size, from the start of which a few iterations make most. mixtures [2] are room
- * for it, which comes first, and another. */
+/* The best mixture of a size, from whichever start. mixtures [2] are room for it, which comes
+ * first, and another. */
 static cgm_status fit_size(gmm_fit *fit, const gmm_points *points, const start *starts,
                            int64_t size, gmm_mixture mixtures[2])
 {
-    const int count = cgm_gmm_starts(size, points->n_points, points->n_features);
+    const int count = cgm_gmm_starts(size);
     for (int s = 0; s < count; s++) {
         if (was_tried(points, starts, s, size)) {
             continue;
         }
-        cgm_status status = gmm_fit_start(fit, starts[s].centres, size, s > 0 ? &mixtures[0] : NULL,
-                                          &mixtures[s > 0]);
+        cgm_status status = gmm_fit_from(fit, starts[s].centres, size, &mixtures[s > 0]);
         if (status != CGM_OK) {
             return status;
         }
@@ -147,7 +143,7 @@ static cgm_status fit_size(gmm_fit *fit, const gmm_points *points, const start *
             exchange(mixtures);
         }
     }
-    return gmm_fit_finish(fit, &mixtures[0]);
+    return CGM_OK;
 }
 
 /* Fits all sizes and keeps the best one, first of mixtures [3], which every rank then has. */
@@ -161,7 +157,7 @@ static cgm_status choose_mixture(training *of, int64_t c, const gmm_points *poin
     for (int s = 0; s < n_sizes; s++) {
         const int64_t size = sizes[s] < starts[0].count ? sizes[s] : starts[0].count;
         if (size == before) {
-            break; /* there are no more different points */
+            break; /* there are no more cells */
         }
         before = size;
         tell(of, c, size, (double)s / n_sizes);
@@ -194,6 +190,7 @@ static void describe_class(const training *of, const gmm_points *points, const g
     class->criterion += 2.0 * (double)points->n_points * log_scale;
     class->is_scarce = points->n_points <= of->shard->n_features;
     class->is_short = of->options->components > n_centres;
+    class->is_widened = mixture->n_widened > 0;
 }
 
 /* Appends a class's mixture, in the features' unit. The arrays have room for it. */
@@ -338,6 +335,23 @@ static cgm_status train_class(training *of, int64_t c)
 
 /* ---- training ---- */
 
+/* A covariance is in the square of the features' unit, and so must have room in a double. */
+static cgm_status check_variances(const training *of)
+{
+    cgm_comm *comm = of->comm;
+    for (int64_t k = 0; k < of->n_varying && comm->rank == 0; k++) {
+        const double deviation = of->spread.deviation[of->varying[k]];
+        const double least = CGM_GMM_LEAST_VARIANCE * deviation * deviation;
+        if (!isfinite((double)of->shard->n_points * deviation * deviation) || least < DBL_MIN) {
+            return cgm_fail(comm, CGM_ERR_INPUT,
+                            "column %lld has a standard deviation of %g, and its square is no "
+                            "number for a mixture; use features.scale = standard",
+                            (long long)of->varying[k] + 1, deviation);
+        }
+    }
+    return CGM_OK;
+}
+
 /* The classes, without their mixtures. */
 static cgm_status list_classes(training *of)
 {
@@ -363,6 +377,9 @@ static cgm_status train(training *of)
     status = cgm_agree(comm, of->varying == NULL ? CGM_ERR_MEMORY : status);
     if (status == CGM_OK) {
         of->n_varying = gmm_varying_features(&of->spread, of->shard->n_features, of->varying);
+        status = cgm_agree(comm, check_variances(of));
+    }
+    if (status == CGM_OK) {
         status = list_classes(of);
     }
     for (int64_t c = 0; c < of->gmm->n_classes && status == CGM_OK; c++) {

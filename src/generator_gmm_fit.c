@@ -19,11 +19,6 @@ enum { THREAD_WORK = 1 << 20 };
 enum { KEPT_DOUBLES = 1 << 23 };
 /* Factors of sums of exponentials between two logarithms: each at most CGM_GMM_COMPONENTS_MAX. */
 enum { LOG_GROUP = 64 };
-/* Iterations before a start is given up for another one. */
-enum { RIVAL_ITERATIONS = 5 };
-/* Points that a component holds, in parts; below it keeps mean and covariance, which so few do not
- * determine. */
-#define LEAST_MASS 1e-6
 
 /* What one thread works with. */
 typedef struct work {
@@ -241,7 +236,7 @@ static cgm_status cluster(gmm_fit *fit, int64_t k, double *centres)
     }
     for (int64_t c = 0; c < k && k > 1; c++) {
         const double *sums = fit->values + c * (1 + d);
-        for (int64_t f = 0; f < d && sums[0] > 0.0; f++) {
+        for (int64_t f = 0; f < d && sums[0] >= (double)gmm_least_points(d); f++) {
             centres[c * d + f] = sums[1 + f] / sums[0];
         }
     }
@@ -262,16 +257,26 @@ static gmm_gaussian gaussian_of(const gmm_mixture *mixture, int64_t c)
                           mixture->factors + c * d * d};
 }
 
-/* The mixture that the sums ask for, on rank 0. */
+/* Whether a component holds too few points, in parts, for a mean and a covariance of its own. One
+ * component has all points. */
+static bool is_scarce(const gmm_fit *fit, int64_t n_components, int64_t c)
+{
+    const double least = (double)gmm_least_points(fit->points->n_features);
+    return n_components > 1 && fit->values[c * fit->n_products] < least;
+}
+
+/* The mixture that the sums ask for, on rank 0. A scarce component takes its weight alone, and
+ * stays where it is: the likelihood rises all the same. */
 static void maximise(gmm_fit *fit, gmm_mixture *mixture)
 {
+    mixture->n_widened = 0;
     for (int64_t c = 0; c < mixture->n_components && fit->comm->rank == 0; c++) {
-        const double mass = fit->values[c * fit->n_products];
-        mixture->weights[c] = mass / (double)fit->points->n_points;
-        if (mass >= LEAST_MASS) {
+        const double *sums = fit->values + c * fit->n_products;
+        mixture->weights[c] = sums[0] / (double)fit->points->n_points;
+        if (!is_scarce(fit, mixture->n_components, c)) {
             gmm_gaussian gaussian = gaussian_of(mixture, c);
-            gmm_take_moments(fit->comm, mixture->n_features, fit->values + c * fit->n_products,
-                             fit->points->least, &gaussian, fit->gaussian);
+            mixture->n_widened += gmm_take_moments(fit->comm, mixture->n_features, sums,
+                                                   fit->points->least, &gaussian, fit->gaussian);
         }
     }
 }
@@ -292,7 +297,7 @@ static void score_mixture(gmm_fit *fit, const gmm_mixture *mixture)
 
 /* ---- a fit ---- */
 
-/* A component that k-means left without points is as wide as all of them. */
+/* A component that k-means left with too few points is as wide as all of them. */
 static void begin(const double *centres, gmm_mixture *mixture)
 {
     const int64_t d = mixture->n_features;
@@ -311,23 +316,16 @@ static void note_pass(const gmm_fit *fit, gmm_mixture *mixture)
 {
     mixture->n_scarce = 0;
     for (int64_t c = 0; c < mixture->n_components; c++) {
-        mixture->n_scarce +=
-            fit->values[c * fit->n_products] < (double)mixture->n_features + LEAST_MASS;
-    }
-    for (int64_t i = mixture->iterations; i <= CGM_GMM_START_ITERATIONS; i++) {
-        mixture->course[i] = mixture->log_likelihood;
+        mixture->n_scarce += is_scarce(fit, mixture->n_components, c);
     }
 }
 
-/* Iterations until the likelihood gains too little, so many are done, or the rival is ahead. The
- * likelihood is always that of the mixture as it is. */
-static cgm_status iterate(gmm_fit *fit, int64_t iterations, const gmm_mixture *rival,
-                          gmm_mixture *mixture)
+/* Iterations until the likelihood gains too little, or max_iterations are done. The likelihood is
+ * always that of the mixture as it is. */
+static cgm_status iterate(gmm_fit *fit, gmm_mixture *mixture)
 {
     const pass step = {
         .n_components = mixture->n_components, .terms = fit->n_products, .kept = fit->n_products};
-    const int64_t most = fit->options->max_iterations;
-    const int64_t end = iterations < most ? iterations : most;
     double before = -INFINITY;
     for (;;) {
         score_mixture(fit, mixture);
@@ -341,10 +339,7 @@ static cgm_status iterate(gmm_fit *fit, int64_t iterations, const gmm_mixture *r
         /* Moments alone make the best of one. */
         mixture->converged = mixture->n_components == 1 ||
                              mixture->log_likelihood - before < fit->options->tolerance;
-        const bool behind = rival != NULL && mixture->iterations >= RIVAL_ITERATIONS &&
-                            mixture->n_scarce >= rival->n_scarce &&
-                            mixture->log_likelihood < rival->course[mixture->iterations];
-        if (mixture->converged || behind || mixture->iterations >= end) {
+        if (mixture->converged || mixture->iterations >= fit->options->max_iterations) {
             return CGM_OK;
         }
         before = mixture->log_likelihood;
@@ -353,8 +348,8 @@ static cgm_status iterate(gmm_fit *fit, int64_t iterations, const gmm_mixture *r
     }
 }
 
-cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
-                         const gmm_mixture *rival, gmm_mixture *mixture)
+cgm_status gmm_fit_from(gmm_fit *fit, const double *centres, int64_t n_components,
+                        gmm_mixture *mixture)
 {
     mixture->n_components = n_components;
     mixture->iterations = 0;
@@ -364,7 +359,7 @@ cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_componen
     cgm_status status = cluster(fit, n_components, mixture->means);
     if (status == CGM_OK) {
         maximise(fit, mixture);
-        status = iterate(fit, CGM_GMM_START_ITERATIONS, rival, mixture);
+        status = iterate(fit, mixture);
     }
     return status;
 }
@@ -373,11 +368,6 @@ bool gmm_mixture_is_better(const gmm_mixture *a, const gmm_mixture *b)
 {
     return a->n_scarce != b->n_scarce ? a->n_scarce < b->n_scarce
                                       : a->log_likelihood > b->log_likelihood;
-}
-
-cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture)
-{
-    return mixture->converged ? CGM_OK : iterate(fit, fit->options->max_iterations, NULL, mixture);
 }
 
 void gmm_fit_count(const gmm_fit *fit, cgm_gmm_class *class)
@@ -392,6 +382,7 @@ void gmm_mixture_share(cgm_comm *comm, gmm_mixture *mixture)
 {
     const int64_t k = mixture->n_components;
     const int64_t d = mixture->n_features;
+    cgm_comm_broadcast(comm, &mixture->n_widened, sizeof mixture->n_widened, 0);
     cgm_comm_broadcast(comm, mixture->weights, (size_t)k * sizeof(double), 0);
     cgm_comm_broadcast(comm, mixture->means, (size_t)(k * d) * sizeof(double), 0);
     cgm_comm_broadcast(comm, mixture->covariances, (size_t)(k * d * d) * sizeof(double), 0);

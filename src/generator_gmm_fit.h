@@ -4,7 +4,8 @@
  *
  * A Gaussian's logarithm is linear in the products 1, x_f, x_f·x_g of a point's coordinates, and
  * what the next one takes is their weighted sums. So a pass is, block by block, one matrix product
- * from products to logarithms, exponentials, and one product from weights to sums.
+ * from products to logarithms, exponentials, and one product from weights to sums. These sums are
+ * all that leaves a rank (generator_gmm.h).
  */
 #ifndef CGM_GENERATOR_GMM_FIT_H
 #define CGM_GENERATOR_GMM_FIT_H
@@ -23,9 +24,9 @@ typedef struct gmm_mixture {
     double log_likelihood; /* mean over the points */
     int64_t iterations;
     bool converged;
-    int64_t n_scarce; /* components that hold no more points than there are features: a covariance
-                         of so few is singular but for its least variance, and means nothing */
-    double course[CGM_GMM_START_ITERATIONS + 1]; /* the likelihood after each of the first */
+    int64_t n_scarce;  /* components that hold less than gmm_least_points, in parts: their means and
+                          covariances stay as they last were with as many */
+    int64_t n_widened; /* components that would be narrower than the least variance */
 } gmm_mixture;
 
 /** What fits of one class share, of as many components as most at a time. */
@@ -47,19 +48,14 @@ cgm_status gmm_mixture_create(cgm_comm *comm, int64_t n_features, int64_t most,
 void gmm_mixture_destroy(gmm_mixture *mixture);
 
 /**
- * A mixture that starts from centres, and a few iterations of it.  Collective.
+ * A mixture that starts from centres, until it has converged or max_iterations are done.
+ * Collective.
  * @param[in]  centres  [n_components][n_features]
- * @param[in]  rival    NULL, or another start of the same size: as soon as the new one is less
- *                      likely after as many iterations, and has had a few, it is given up
  * @param[out] mixture  numbers are rank 0's alone until gmm_mixture_share; has room for them
  * @return the same code on every rank: CGM_OK, or what the pause's keep returned
  */
-cgm_status gmm_fit_start(gmm_fit *fit, const double *centres, int64_t n_components,
-                         const gmm_mixture *rival, gmm_mixture *mixture);
-
-/** Goes on with it until it has converged, or max_iterations are done.  Collective.
- * @return as gmm_fit_start */
-cgm_status gmm_fit_finish(gmm_fit *fit, gmm_mixture *mixture);
+cgm_status gmm_fit_from(gmm_fit *fit, const double *centres, int64_t n_components,
+                        gmm_mixture *mixture);
 
 /** Local. What the class says of starts and passes becomes what was done so far. */
 void gmm_fit_count(const gmm_fit *fit, cgm_gmm_class *class);

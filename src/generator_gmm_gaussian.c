@@ -42,8 +42,8 @@ static void widen(cgm_comm *comm, int64_t n, const double *least, double *a, dou
 }
 
 /* Lᵀ of a covariance in the upper triangle of factor, zeros below. Where it is too narrow in some
- * direction, the covariance is widened first. */
-static void factorise(cgm_comm *comm, int64_t n, const double *least, double *covariance,
+ * direction, the covariance is widened first. Returns whether it was. */
+static bool factorise(cgm_comm *comm, int64_t n, const double *least, double *covariance,
                       double *factor, double *work)
 {
     const size_t bytes = (size_t)(n * n) * sizeof *covariance;
@@ -52,7 +52,8 @@ static void factorise(cgm_comm *comm, int64_t n, const double *least, double *co
     for (int64_t f = 0; f < n; f++) {
         other[f * n + f] -= least[f];
     }
-    if (!cgm_dense_cholesky(n, other)) {
+    const bool narrow = !cgm_dense_cholesky(n, other);
+    if (narrow) {
         widen(comm, n, least, covariance, other, work + n * n);
     }
     memcpy(factor, covariance, bytes);
@@ -65,9 +66,10 @@ static void factorise(cgm_comm *comm, int64_t n, const double *least, double *co
     for (int64_t f = 0; f < n; f++) {
         memset(factor + f * n, 0, (size_t)f * sizeof *factor);
     }
+    return narrow;
 }
 
-void gmm_take_moments(cgm_comm *comm, int64_t n, const double *sums, const double *least,
+bool gmm_take_moments(cgm_comm *comm, int64_t n, const double *sums, const double *least,
                       gmm_gaussian *of, double *work)
 {
     const double *second = sums + 1 + n;
@@ -81,9 +83,7 @@ void gmm_take_moments(cgm_comm *comm, int64_t n, const double *sums, const doubl
             of->covariance[g * n + f] = value;
         }
     }
-    if (n > 0) {
-        factorise(comm, n, least, of->covariance, of->factor, work);
-    }
+    return n > 0 && factorise(comm, n, least, of->covariance, of->factor, work);
 }
 
 void gmm_score_gaussian(int64_t n, double weight, const gmm_gaussian *of, double *coefficients,

@@ -6,6 +6,7 @@
 #ifndef CGM_GENERATOR_GMM_GAUSSIAN_H
 #define CGM_GENERATOR_GMM_GAUSSIAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cgm/dense.h"
@@ -26,8 +27,9 @@ static inline int64_t gmm_gaussian_work(int64_t n)
  * The likeliest Gaussian whose variance is nowhere below the least.
  * @param[in] sums   weighted, of the products of all points; sums[0] > 0
  * @param[in] least  [n] variance in each feature, and in directions between them accordingly
+ * @return whether it would have been below
  */
-void gmm_take_moments(cgm_comm *comm, int64_t n, const double *sums, const double *least,
+bool gmm_take_moments(cgm_comm *comm, int64_t n, const double *sums, const double *least,
                       gmm_gaussian *of, double *work);
 
 /** ln(weight · density) as a linear combination of the products. */

@@ -6,6 +6,7 @@
 #ifndef CGM_GENERATOR_GMM_POINTS_H
 #define CGM_GENERATOR_GMM_POINTS_H
 
+#include "cgm/generator_gmm.h"
 #include "cgm/shard.h"
 #include "cgm/spread.h"
 
@@ -30,6 +31,13 @@ typedef struct gmm_points {
     double *scale;       /* [n_features] > 0 */
     double *least;       /* [n_features] least variance of a component, in the scaled unit */
 } gmm_points;
+
+/** Local. Points that a cell or component has at the least: a covariance of fewer is singular but
+ * for its least variance, and a mean of few tells of each of them. */
+static inline int64_t gmm_least_points(int64_t n_features)
+{
+    return n_features + 1 > CGM_GMM_LEAST_POINTS ? n_features + 1 : CGM_GMM_LEAST_POINTS;
+}
 
 /** Local. The features that vary. which [n_features of the shard] @return their number */
 int64_t gmm_varying_features(const cgm_spread *spread, int64_t n_features, int64_t *which);

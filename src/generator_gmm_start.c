@@ -9,8 +9,8 @@
 #include "cgm/rng.h"
 #include "cgm/tolerance.h"
 
-/* Rounds of cutting at the most: a round may take a single point off. */
-enum { ROUNDS_MOST = 40 };
+/* Rounds of cutting at the most: what a cut is moved by halves with each of them. */
+enum { ROUNDS_MOST = 60 };
 
 /* ---- cells ---- */
 
@@ -24,7 +24,10 @@ typedef struct cutting {
     cgm_accumulator *sums; /* [n_cells][n_moments] */
     double *moments;       /* the same: number of points, means, variances */
     int64_t *feature;      /* [n_cells] that a cell is cut in; -1: not any more */
-    int32_t *upper;        /* [n_cells] what the part above the mean becomes */
+    double *cuts;          /* [n_cells] where */
+    double *steps;         /* [n_cells] what the cut was last moved by; 0: it is at the mean */
+    int64_t *above;        /* [n_cells] points above the cut */
+    int32_t *upper;        /* [n_cells] what the part above the cut becomes */
 } cutting;
 
 /* Sums of every cell over all ranks, and what follows from them. */
@@ -67,9 +70,10 @@ static int64_t choose_feature(const cutting *of, int64_t c)
 {
     const int64_t d = of->points->n_features;
     const double *moments = of->moments + c * of->n_moments;
+    const double least = 2.0 * (double)gmm_least_points(d);
     int64_t chosen = -1;
     double largest = 0.0;
-    for (int64_t f = 0; f < d && moments[0] > 1.0; f++) {
+    for (int64_t f = 0; f < d && moments[0] >= least; f++) {
         const double variance = moments[1 + d + f];
         const double rounding = CGM_GMM_SAME_POINT * moments[1 + f] * moments[1 + f];
         if (variance > largest && variance > rounding) {
@@ -80,42 +84,89 @@ static int64_t choose_feature(const cutting *of, int64_t c)
     return chosen;
 }
 
-/* Cuts all cells that can be. @return whether there was any */
-static bool cut_cells(cutting *of)
+static bool is_above(const cutting *of, const gmm_block *block, int64_t i)
+{
+    const int32_t cell = of->cell[block->first + i];
+    const int64_t f = of->feature[cell];
+    const double *x = gmm_block_coordinates(of->points, block);
+    return f >= 0 && x[f * block->n_points + i] > of->cuts[cell];
+}
+
+/* Points above the cuts, on all ranks. */
+static void count_above(cutting *of)
 {
     const gmm_points *points = of->points;
+    memset(of->above, 0, (size_t)of->n_cells * sizeof *of->above);
+    for (int64_t b = 0; b < points->n_blocks; b++) {
+        const gmm_block *block = &points->blocks[b];
+        for (int64_t i = 0; i < block->n_points; i++) {
+            of->above[of->cell[block->first + i]] += is_above(of, block, i);
+        }
+    }
+    cgm_comm_sum(of->comm, of->above, of->n_cells);
+}
+
+/* Moves a cut that leaves too few points on one side, first by half of what all points are within
+ * of their mean, then by half of that. */
+static void move_cut(cutting *of, int64_t c, bool up)
+{
+    const double *moments = of->moments + c * of->n_moments;
+    const int64_t f = of->feature[c];
+    const double widest = sqrt(moments[0] * moments[1 + of->points->n_features + f]);
+    of->steps[c] = 0.5 * (of->steps[c] > 0.0 ? of->steps[c] : widest);
+    of->cuts[c] += up ? of->steps[c] : -of->steps[c];
+}
+
+/* Cuts the cells that can be: no sum is ever formed over a part of too few points.
+ * @return the number of new cells; *n_moved: of cuts that a next round may do better with */
+static int64_t cut_cells(cutting *of, int64_t *n_moved)
+{
+    const gmm_points *points = of->points;
+    const int64_t least = gmm_least_points(points->n_features);
     const int64_t before = of->n_cells;
+    *n_moved = 0;
     for (int64_t c = 0; c < before; c++) {
         of->feature[c] = choose_feature(of, c);
-        if (of->feature[c] >= 0) {
+        if (of->feature[c] >= 0 && of->steps[c] == 0.0) {
+            of->cuts[c] = of->moments[c * of->n_moments + 1 + of->feature[c]];
+        }
+    }
+    count_above(of);
+    for (int64_t c = 0; c < before; c++) {
+        const int64_t below = (int64_t)of->moments[c * of->n_moments] - of->above[c];
+        if (of->feature[c] < 0) {
+            continue;
+        }
+        if (of->above[c] >= least && below >= least) {
+            of->steps[c] = 0.0;
+            of->steps[of->n_cells] = 0.0;
             of->upper[c] = (int32_t)of->n_cells++;
+        } else {
+            move_cut(of, c, below < least);
+            of->feature[c] = -1;
+            ++*n_moved;
         }
     }
     for (int64_t b = 0; b < points->n_blocks; b++) {
         const gmm_block *block = &points->blocks[b];
-        const double *x = gmm_block_coordinates(points, block);
         for (int64_t i = 0; i < block->n_points; i++) {
-            int32_t *cell = &of->cell[block->first + i];
-            const int64_t f = of->feature[*cell];
-            if (f >= 0 && x[f * block->n_points + i] > of->moments[*cell * of->n_moments + 1 + f]) {
+            if (is_above(of, block, i)) {
+                int32_t *cell = &of->cell[block->first + i];
                 *cell = of->upper[*cell];
             }
         }
     }
-    return of->n_cells > before;
+    return of->n_cells - before;
 }
 
-/* Cells that rounding left without a point are no cells. */
 static void keep_cells(const cutting *of, gmm_cells *cells)
 {
     const int64_t d = of->points->n_features;
+    cells->n_cells = of->n_cells;
     for (int64_t c = 0; c < of->n_cells; c++) {
         const double *moments = of->moments + c * of->n_moments;
-        if (moments[0] > 0.0) {
-            cells->counts[cells->n_cells] = moments[0];
-            memcpy(cells->means + cells->n_cells * d, moments + 1, (size_t)d * sizeof(double));
-            cells->n_cells++;
-        }
+        cells->counts[c] = moments[0];
+        memcpy(cells->means + c * d, moments + 1, (size_t)d * sizeof(double));
     }
 }
 
@@ -126,11 +177,15 @@ static cgm_status allocate(cutting *of, int64_t room, gmm_cells *cells)
     of->sums = cgm_alloc(comm, room * of->n_moments, sizeof *of->sums);
     of->moments = cgm_alloc(comm, room * of->n_moments, sizeof *of->moments);
     of->feature = cgm_alloc(comm, room, sizeof *of->feature);
+    of->cuts = cgm_alloc(comm, room, sizeof *of->cuts);
+    of->steps = cgm_alloc(comm, room, sizeof *of->steps);
+    of->above = cgm_alloc(comm, room, sizeof *of->above);
     of->upper = cgm_alloc(comm, room, sizeof *of->upper);
     cells->counts = cgm_alloc(comm, room, sizeof *cells->counts);
     cells->means = cgm_alloc(comm, room * cells->n_features, sizeof *cells->means);
     const bool complete = of->cell != NULL && of->sums != NULL && of->moments != NULL &&
-                          of->feature != NULL && of->upper != NULL && cells->counts != NULL &&
+                          of->feature != NULL && of->cuts != NULL && of->steps != NULL &&
+                          of->above != NULL && of->upper != NULL && cells->counts != NULL &&
                           cells->means != NULL;
     return complete ? CGM_OK : CGM_ERR_MEMORY;
 }
@@ -145,8 +200,13 @@ cgm_status gmm_cells_create(cgm_comm *comm, const gmm_points *points, int64_t mo
     cgm_status status = cgm_agree(comm, allocate(&of, 2 * wanted, cells));
     if (status == CGM_OK) {
         measure_cells(&of);
-        for (int k = 0; k < ROUNDS_MOST && of.n_cells < wanted && cut_cells(&of); k++) {
-            measure_cells(&of);
+        int64_t moved = 1;
+        for (int k = 0; k < ROUNDS_MOST && of.n_cells < wanted && moved > 0; k++) {
+            const int64_t added = cut_cells(&of, &moved);
+            if (added > 0) {
+                measure_cells(&of);
+                moved += added;
+            }
         }
         keep_cells(&of, cells);
     }
@@ -154,6 +214,9 @@ cgm_status gmm_cells_create(cgm_comm *comm, const gmm_points *points, int64_t mo
     free(of.sums);
     free(of.moments);
     free(of.feature);
+    free(of.cuts);
+    free(of.steps);
+    free(of.above);
     free(of.upper);
     return status;
 }

@@ -8,18 +8,20 @@
 
 #include "generator_gmm_points.h"
 
-/** Cells of points, as many in a dense region as their number asks for. The same on every rank. */
+/** Cells of points, as many in a dense region as their number asks for, each of
+ * gmm_least_points or more. The same on every rank. */
 typedef struct gmm_cells {
     int64_t n_cells;
     int64_t n_features;
-    double *counts; /* [n_cells] points, at least one */
+    double *counts; /* [n_cells] points */
     double *means;  /* [n_cells][n_features] */
 } gmm_cells;
 
 /**
  * Cut the points into cells: each is cut in two at its mean in the feature of its largest variance,
- * again and again, until there are several for each centre or none has different points.
- * Collective.
+ * again and again, until there are several for each centre or none can be cut. A cut that would
+ * leave too few points on one side is moved to the other: it is the number of points above that
+ * ranks add up first.  Collective.
  * @param[in]  most   centres that will be chosen of them
  * @param[out] cells  the pair is gmm_cells_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(points · n_features ·

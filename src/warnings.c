@@ -137,6 +137,11 @@ static bool is_scarce(const cgm_gmm_class *class)
     return class->is_scarce;
 }
 
+static bool is_widened(const cgm_gmm_class *class)
+{
+    return class->is_widened && !class->is_scarce;
+}
+
 static bool is_short(const cgm_gmm_class *class)
 {
     return class->is_short;
@@ -175,7 +180,12 @@ static void look_at_mixtures(const cgm_gmm *gmm, cgm_warnings *warnings)
                  warnings);
     warn_classes(gmm, is_short, "mixture_of_fewer_components",
                  "the mixture has fewer components than generator.components, because there are "
-                 "not so many different points; lower it",
+                 "not so many different points, or too few for each; lower it",
+                 warnings);
+    warn_classes(gmm, is_widened, "mixture_widened",
+                 "a component is kept as wide as a thousandth of the standard deviation of all "
+                 "points: points repeat, lie on a line or plane, or outliers make all others "
+                 "narrow; look for these, or use features.type = pca",
                  warnings);
 }
 

@@ -62,6 +62,56 @@ void planted_make_outliers(int64_t party, int64_t row, double point[PLANTED_FEAT
     }
 }
 
+/* A millionth of the points' spread is all of theirs but one's. */
+void planted_make_far(int64_t party, int64_t row, double point[PLANTED_FEATURES], int64_t *label)
+{
+    draw_normal(party, row, point);
+    *label = 0;
+    if (party == 0 && row == 3) {
+        point[0] = 1e6;
+        point[1] = -1e6;
+    }
+}
+
+/* Class 1 is a line. */
+void planted_make_collinear(int64_t party, int64_t row, double point[PLANTED_FEATURES],
+                            int64_t *label)
+{
+    draw_normal(party, row, point);
+    *label = row % 2;
+    point[1] = *label == 1 ? 2.0 * point[0] : point[1];
+}
+
+static void overlap_in_unit(int64_t party, int64_t row, int exponent,
+                            double point[PLANTED_FEATURES], int64_t *label)
+{
+    planted_make_overlapping(party, row, point, label);
+    point[0] = ldexp(point[0], exponent);
+    point[1] = ldexp(point[1], exponent);
+}
+
+void planted_make_huge(int64_t party, int64_t row, double point[PLANTED_FEATURES], int64_t *label)
+{
+    overlap_in_unit(party, row, PLANTED_EXPONENT, point, label);
+}
+
+void planted_make_tiny(int64_t party, int64_t row, double point[PLANTED_FEATURES], int64_t *label)
+{
+    overlap_in_unit(party, row, -PLANTED_EXPONENT, point, label);
+}
+
+void planted_make_too_huge(int64_t party, int64_t row, double point[PLANTED_FEATURES],
+                           int64_t *label)
+{
+    overlap_in_unit(party, row, 520, point, label);
+}
+
+void planted_make_too_tiny(int64_t party, int64_t row, double point[PLANTED_FEATURES],
+                           int64_t *label)
+{
+    overlap_in_unit(party, row, -520, point, label);
+}
+
 /* A feature of a few values, on which a component could shrink without end. */
 void planted_make_discrete(int64_t party, int64_t row, double point[PLANTED_FEATURES],
                            int64_t *label)

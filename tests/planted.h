@@ -23,6 +23,17 @@ planted_point planted_make_clusters;
 planted_point planted_make_overlapping;
 /** A round cluster, and two points close to each other and far from it. */
 planted_point planted_make_outliers;
+/** A round cluster, and one point that is a million times as far. */
+planted_point planted_make_far;
+/** A round cluster is class 0; the points of class 1 lie on the line y = 2x. */
+planted_point planted_make_collinear;
+/** The overlapping clusters in other units: times two to the power of PLANTED_EXPONENT, which is
+ * about 1e150, and divided by it; and where a square is no normal double any more. */
+enum { PLANTED_EXPONENT = 498 };
+planted_point planted_make_huge;
+planted_point planted_make_tiny;
+planted_point planted_make_too_huge;
+planted_point planted_make_too_tiny;
 /** The overlapping clusters with a feature of a few values, on which a component could shrink
  * without end. */
 planted_point planted_make_discrete;

@@ -99,6 +99,12 @@ else
     verdict "points drawn by a generative network" "$python" tests/gan_peers.py \
         --launch "$mpirun -n $ranks" "$build/cgm" "$work/ratings.h5" \
         "$shared/data/fashion_pca8_equaldisjoint_small.h5"
+    # Mixtures: likelihood of the test points, and time.
+    for name in lendingclub_grade_equaldisjoint fashion_pca8_equaldisjoint \
+        fashion_pca8_equaldisjoint_small; do
+        verdict "mixtures of $name against scikit-learn's" \
+            "$python" tests/gmm_peers.py --seeds 3 "$build/cgm" "$shared/data/$name.h5"
+    done
 fi
 echo "$failed failed"
 [[ $failed -eq 0 ]]

@@ -81,7 +81,7 @@ static void test_few_points(void **state)
     options.components = 7;
     gmm = planted_train(comm, &few, &options, &model);
     check_finite(comm, &model);
-    assert_all_ranks(comm, gmm->n_components == 3 && gmm->classes[0].is_short);
+    assert_all_ranks(comm, gmm->n_components == 1 && gmm->classes[0].is_short);
     model.destroy(model.state);
 
     const planted one = {1, (const int64_t[]){1}, planted_make_correlated, true};
@@ -111,6 +111,90 @@ static void test_outliers(void **state)
         assert_all_ranks(comm, gmm->weights[k] * 800.0 > 2.5);
     }
     model.destroy(model.state);
+}
+
+/* Beside a single point all others are narrow: that is told, and the point is no component. */
+static void test_far_outlier(void **state)
+{
+    cgm_comm *comm = *state;
+    const planted of = {2, (const int64_t[]){600, 200}, planted_make_far, false};
+    for (int64_t components = 0; components <= 8; components += 4) {
+        const cgm_gmm_options options = planted_options(components);
+        cgm_model model;
+        const cgm_gmm *gmm = planted_train(comm, &of, &options, &model);
+        check_finite(comm, &model);
+        assert_all_ranks(comm, gmm->classes[0].is_widened);
+        assert_all_ranks(comm, components == 0 || gmm->n_components == components);
+        for (int64_t k = 0; k < gmm->n_components; k++) {
+            assert_all_ranks(comm, fabs(gmm->means[2 * k]) < 5e5);
+        }
+        model.destroy(model.state);
+    }
+}
+
+/* Candidates of a class on a line stay close to it. */
+static void test_collinear_class(void **state)
+{
+    cgm_comm *comm = *state;
+    const planted of = {3, (const int64_t[]){400, 7, 300}, planted_make_collinear, true};
+    for (int64_t components = 0; components <= 3; components += 3) {
+        const cgm_gmm_options options = planted_options(components);
+        cgm_model model;
+        const cgm_gmm *gmm = planted_train(comm, &of, &options, &model);
+        check_finite(comm, &model);
+        assert_all_ranks(comm, gmm->n_classes == 2 && gmm->classes[1].is_widened);
+        assert_all_ranks(comm, components != 0 || !gmm->classes[0].is_widened);
+        double drawn[2 * 300];
+        int64_t labels[300];
+        model.draw(model.state, 4, 0, 300, drawn, labels);
+        for (int k = 0; k < 300; k++) {
+            /* Least deviations, of 1 and of 1.6, in each feature. */
+            const double off = fabs(drawn[2 * k + 1] - 2.0 * drawn[2 * k]);
+            assert_all_ranks(comm, labels[k] == 0 ||
+                                       off < 6.0 * sqrt(CGM_GMM_LEAST_VARIANCE) * (2.0 + 1.6));
+        }
+        model.destroy(model.state);
+    }
+}
+
+/* Another unit makes no difference, but where squares are no numbers. */
+static void test_units(void **state)
+{
+    cgm_comm *comm = *state;
+    planted_point *const makes[] = {planted_make_huge, planted_make_tiny};
+    planted_point *const refused[] = {planted_make_too_huge, planted_make_too_tiny};
+    planted of = {2, (const int64_t[]){300, 520}, planted_make_overlapping, false};
+    const cgm_gmm_options options = planted_options(2);
+    cgm_model plain;
+    const cgm_gmm *expected = planted_train(comm, &of, &options, &plain);
+    for (int m = 0; m < 2; m++) {
+        const int exponent = m == 0 ? PLANTED_EXPONENT : -PLANTED_EXPONENT;
+        cgm_model model;
+        of.make = makes[m];
+        const cgm_gmm *gmm = planted_train(comm, &of, &options, &model);
+        check_finite(comm, &model);
+        assert_all_ranks(comm, gmm->n_components == 2);
+        for (int64_t k = 0; k < 4; k++) {
+            const double mean = ldexp(expected->means[k], exponent);
+            assert_close(comm, gmm->means[k], mean, CGM_TEST_MIXTURE, 0.0);
+        }
+        for (int64_t k = 0; k < 8; k++) {
+            const double covariance = ldexp(expected->covariances[k], 2 * exponent);
+            assert_close(comm, gmm->covariances[k], covariance, CGM_TEST_MIXTURE, 0.0);
+        }
+        model.destroy(model.state);
+
+        cgm_shard shard;
+        of.make = refused[m];
+        planted_fill(comm, &of, &shard);
+        assert_all_ranks(comm,
+                         cgm_gmm_train(comm, &shard, &options, 1, NULL, &model) == CGM_ERR_INPUT);
+        assert_all_ranks(comm, strstr(comm->error.message, "features.scale") != NULL);
+        comm->error = (cgm_error){.status = CGM_OK};
+        model.destroy(model.state);
+        cgm_shard_destroy(&shard);
+    }
+    plain.destroy(plain.state);
 }
 
 static void test_too_many_labels(void **state)
@@ -170,11 +254,10 @@ static void test_pause(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_features),
-        cmocka_unit_test(test_few_points),
-        cmocka_unit_test(test_outliers),
-        cmocka_unit_test(test_too_many_labels),
-        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_constant_features), cmocka_unit_test(test_few_points),
+        cmocka_unit_test(test_outliers),          cmocka_unit_test(test_far_outlier),
+        cmocka_unit_test(test_collinear_class),   cmocka_unit_test(test_units),
+        cmocka_unit_test(test_too_many_labels),   cmocka_unit_test(test_pause),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

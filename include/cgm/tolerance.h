@@ -135,6 +135,8 @@
  * brute force, relative or in the features' unit, and what it may lose of the log-likelihood. */
 #define CGM_TEST_MIXTURE 1e-11
 #define CGM_TEST_ITERATION 1e-9
+/** Means of the simulated ratings' Gaussians: standard errors of as many points. */
+#define CGM_TEST_MEAN_ERRORS 3.0
 /** Derivatives of the generative network's losses against difference quotients: relative to the
  * largest. */
 #define CGM_TEST_GAN_DERIVATIVE 1e-7
