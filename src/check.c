@@ -9,6 +9,7 @@
 #include "cgm/output.h"
 #include "cgm/pipeline.h"
 #include "cgm/points.h"
+#include "cgm/projection.h"
 #include "cgm/rng.h"
 
 /* Passes over the points that the choice of the lengthscale takes (MATH.md §3: 4 to 7 were seen),
@@ -100,6 +101,10 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
         status =
             cgm_candidates_describe(comm, pool_path(of->config), of->shard.n_features, &of->pool);
     }
+    if (status == CGM_OK && of->config->features_type == CGM_FEATURES_PCA) {
+        status = cgm_agree(comm, cgm_projection_check(comm, of->config->n_components,
+                                                      of->shard.n_features, of->shard.n_points));
+    }
     if (status != CGM_OK) {
         return status;
     }
@@ -160,7 +165,8 @@ static cgm_status count_both(cgm_comm *comm, forecast *of)
 /* Evaluations a second of the slowest rank while all of them work. Collective. */
 static cgm_status measure_speed(cgm_comm *comm, forecast *of)
 {
-    const int64_t d = of->shard.n_features;
+    const bool projected = of->config->features_type == CGM_FEATURES_PCA;
+    const int64_t d = projected ? of->config->n_components : of->shard.n_features;
     const cgm_rng rng = {of->config->seed, cgm_rng_hash("speed"), CGM_RNG_SIMULATE};
     const int64_t block_doubles = d * CGM_BLOCK_POINTS;
     /* Two blocks of points, and the same packed. */
@@ -305,6 +311,9 @@ static void print_input(const cgm_comm *comm, const forecast *of)
     print_count("parties", shard->n_parties);
     print_count("points", shard->n_points);
     print_count("features", shard->n_features);
+    if (of->config->features_type == CGM_FEATURES_PCA) {
+        print_count("components that they are projected on", of->config->n_components);
+    }
     print_count("candidates", of->pool.n_points);
     printf("  %-44s %19s\n", "labels of points", shard->has_labels ? "yes" : "no");
     printf("  %-44s %19s\n", "labels of candidates", of->pool.has_labels ? "yes" : "no");

@@ -6,6 +6,7 @@
 #include "cgm/kernel.h"
 #include "cgm/sampling.h"
 #include "cost_model.h"
+#include "projection_covariance.h"
 
 /* Names and their places in the heap. */
 #define NAME_BYTES 48.0
@@ -57,17 +58,50 @@ static bytes keep_input(const cgm_cost_model *of, int rank)
     return kept;
 }
 
-/* The scaled pool. */
+/* A point as the kernel sees it. */
+static double point_bytes(const cgm_cost_model *of)
+{
+    return (double)of->n_features * sizeof(double);
+}
+
+static bool is_projected(const cgm_cost_model *of)
+{
+    return of->run->config->features_type == CGM_FEATURES_PCA;
+}
+
+/* The scaled or projected pool. Projected points of the parties take the place of those as read. */
 static bytes keep_features(const cgm_cost_model *of, int rank)
 {
-    const bool scaled = of->run->config->scaling != CGM_SCALE_NONE;
-    return scaled ? of_pool(of, rank, row_bytes(of)) : (bytes){0.0, 0.0};
+    bytes kept = {0.0, 0.0};
+    if (of->run->config->scaling != CGM_SCALE_NONE || is_projected(of)) {
+        kept = of_pool(of, rank, point_bytes(of));
+        kept.own += of->homes[rank].points * (point_bytes(of) - row_bytes(of));
+    }
+    return kept;
+}
+
+/* Points as read beside those projected; blocks of points, and a panel of the covariance matrix;
+ * the matrix, which the ranks of a node share, and its eigenproblem. */
+static bytes beside_projection(const cgm_cost_model *of, int rank)
+{
+    const cgm_config *config = of->run->config;
+    const int64_t d = of->shard->n_features;
+    if (!is_projected(of)) {
+        return (bytes){0.0, 0.0};
+    }
+    const double panel = fmin((double)d, PROJECTION_PANEL) * (double)d;
+    const double entries = (double)cgm_dense_entries(d, config->eigensolver, of->run->size, rank);
+    return (bytes){of->homes[rank].points * row_bytes(of) + 2.0 * CGM_BLOCK_POINTS * row_bytes(of) +
+                       panel * (double)(sizeof(double) + sizeof(cgm_accumulator)) +
+                       (4.0 * entries + (2.0 * (double)of->n_features + 8.0) * (double)d) *
+                           sizeof(double),
+                   (double)d * row_bytes(of)};
 }
 
 /* The packed pool, from the first walk round the ring on. */
 static bytes keep_packed(const cgm_cost_model *of, int rank)
 {
-    bytes kept = of_pool(of, rank, row_bytes(of));
+    bytes kept = of_pool(of, rank, point_bytes(of));
     kept.own += (double)of->run->n_candidates / CGM_BLOCK_POINTS *
                 (double)(sizeof(cgm_block) + sizeof(cgm_segment));
     return kept;
@@ -171,9 +205,8 @@ static double kept_rewards(const cgm_cost_model *of, int rank, double row)
  * drawn, before it is handed over. */
 static double sampling_bytes(const cgm_cost_model *of, int rank)
 {
-    const cgm_candidates pool = {.n_points = of->run->n_candidates,
-                                 .n_features = of->shard->n_features,
-                                 .sliced = of->run->sliced};
+    const cgm_candidates pool = {
+        .n_points = of->run->n_candidates, .n_features = of->n_features, .sliced = of->run->sliced};
     const cgm_sampling_plan plan = cgm_sampling_plan_for(of->run->size, of->shard->n_parties,
                                                          of->run->config->n_inv_temp, &pool);
     const double part = of->run->sliced ? of->homes[rank].pool
@@ -182,7 +215,7 @@ static double sampling_bytes(const cgm_cost_model *of, int rank)
     for (int r = 0; r < of->run->size; r++) {
         drawn += kept_rewards(of, r, 2.0 * sizeof(double)) / plan.n_teams;
     }
-    const double points = of->run->size > 1 ? of->homes[rank].points * row_bytes(of) : 0.0;
+    const double points = of->run->size > 1 ? of->homes[rank].points * point_bytes(of) : 0.0;
     return ((double)plan.n_chains + 1.0) * part * sizeof(double) + points + 2.0 * drawn;
 }
 
@@ -200,8 +233,10 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
     const bool search = of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE;
     for (int r = 0; r < size; r++) {
         bytes kept = keep_input(of, r);
+        const bytes projection = beside_projection(of, r);
         double beside[CGM_COST_STAGES] = {
             [CGM_COST_INPUT] = n * (2.0 * NAME_BYTES + (double)sizeof(cgm_place)),
+            [CGM_COST_FEATURES] = projection.own,
             [CGM_COST_LENGTHSCALE] = search ? lengthscale_bytes(of, r) : 0.0,
             [CGM_COST_KERNEL_SUMS] = kernel_sums_bytes(of, r),
             [CGM_COST_COALITION] = coalition_bytes(of, r),
@@ -226,7 +261,8 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
                 kept.own += kept_rewards(of, r, 2.0 * sizeof(double));
             }
             work[k * size + r].own_memory = kept.own + beside[k];
-            work[k * size + r].shared_memory = kept.shared;
+            work[k * size + r].shared_memory =
+                kept.shared + (k == CGM_COST_FEATURES ? projection.shared : 0.0);
         }
     }
 }

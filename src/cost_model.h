@@ -30,6 +30,8 @@ typedef struct cgm_cost_home {
 typedef struct cgm_cost_model {
     const cgm_cost_run *run;
     const cgm_shard *shard;
+    int64_t
+        n_features; /* of the points as the kernel sees them: components if they are projected */
     cgm_cost_home *homes; /* [size] */
     double largest;       /* most that any rank sends round */
     double longest;       /* longest slice of the pool */

@@ -108,5 +108,8 @@ void cgm_features_destroy(cgm_features *features)
 {
     free(features->mean);
     free(features->scale);
+    free(features->range);
+    free(features->components);
+    free(features->explained_variance);
     *features = (cgm_features){0};
 }

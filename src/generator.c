@@ -156,6 +156,7 @@ cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
 {
     *candidates = (cgm_candidates){.n_points = shape->n_points,
                                    .n_features = shard->n_features,
+                                   .n_original_features = shard->n_features,
                                    .has_labels = shape->has_labels,
                                    .sliced = sliced};
     candidates->first = cgm_alloc(comm, comm->size + 1, sizeof *candidates->first);

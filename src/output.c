@@ -139,14 +139,28 @@ static void put_kernel(writer *to)
                              &diagnostics->worst_marginal);
 }
 
-/* What scaling did to the features, if it did anything. */
+/* What was done to the features, if anything was. */
 static void put_features(writer *to)
 {
     const cgm_features *features = &to->run->features;
-    const int64_t d = to->run->shard.n_features;
-    if (features->scaling != CGM_SCALE_NONE) {
+    const int64_t d = to->run->candidates.n_original_features;
+    const int64_t k = features->n_components;
+    if (features->scaling != CGM_SCALE_NONE || k > 0) {
         cgm_writer_put_array(&to->out, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
+    }
+    if (features->scaling != CGM_SCALE_NONE) {
         cgm_writer_put_array(&to->out, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
+    }
+    if (k > 0) {
+        const int64_t dims[2] = {k, d};
+        const int64_t whitened = to->run->config->whiten;
+        cgm_writer_put_rows(&to->out, "/features/components", CGM_H5_DOUBLE, 2, dims, 0,
+                            to->out.comm->rank == 0 ? k : 0, features->components);
+        cgm_writer_put_array(&to->out, "/features/explained_variance", CGM_H5_DOUBLE, k,
+                             features->explained_variance);
+        cgm_writer_put_attribute(&to->out, "/features", "total_variance", CGM_H5_DOUBLE,
+                                 &features->total_variance);
+        cgm_writer_put_attribute(&to->out, "/features", "whitened", CGM_H5_INT64, &whitened);
     }
 }
 
@@ -245,9 +259,9 @@ static const char *set_path(const cgm_reward_set *set, const char *name, char pa
 static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, int64_t n_rows)
 {
     const cgm_candidates *pool = &to->run->candidates;
-    const size_t row_bytes = (size_t)pool->n_features * sizeof *pool->original;
+    const size_t row_bytes = (size_t)pool->n_original_features * sizeof *pool->original;
     const int64_t total = set->offsets[to->run->shard.n_parties];
-    const int64_t dims[2] = {total, pool->n_features};
+    const int64_t dims[2] = {total, pool->n_original_features};
     char path[PATH_ROOM];
     double *points = cgm_alloc(to->out.comm, n_rows, row_bytes);
     int64_t *labels = cgm_alloc(to->out.comm, n_rows, sizeof *labels);
@@ -400,12 +414,13 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
     const int64_t n_parties = run->shard.n_parties;
     int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
     words += 2 * run->sums.layers.n_layers * run->candidates.n_points;
+    words += (run->features.n_components + 2) * run->candidates.n_original_features;
     if (n_parties <= CGM_ENUMERATE_MAX) {
         words += INT64_C(1) << n_parties;
     }
     for (int64_t s = 0; s < run->sampling.n_sets; s++) {
         const int64_t n_rows = run->sampling.sets[s].offsets[n_parties];
-        words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
+        words += n_rows * (run->candidates.n_original_features + 3) + 8 * n_parties + 4096;
         words += run->metrics.n_sets > 0 ? CGM_METRIC_COLUMNS * (n_parties + 256) : 0;
     }
     words += (int64_t)CGM_TIMER_STAGES * (5 * comm->size + 16);

@@ -203,7 +203,7 @@ typedef struct drawn {
     int64_t count;
     const int64_t *indices;
     const double *values;
-    double *points;         /* [count][n_features] as read */
+    double *points;         /* [count][n_original_features] as read */
     int64_t *labels;        /* [count], or NULL */
     double *candidate_sums; /* u [count] */
 } drawn;
@@ -282,10 +282,30 @@ static void put_kernel(writer *to)
     put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, one ? 1 : kernel->n_features,
               one ? &kernel->lengthscale : kernel->feature_lengthscales);
     put_attribute(to, "/kernel", "type", CGM_H5_TEXT, cgm_kernel_name(kernel->type));
-    if (run->features.scaling != CGM_SCALE_NONE) {
-        const int64_t d = run->shard.n_features;
-        put_array(to, "/features/mean", CGM_H5_DOUBLE, d, run->features.mean);
-        put_array(to, "/features/scale", CGM_H5_DOUBLE, d, run->features.scale);
+}
+
+/* What was done to the features, if anything was. */
+static void put_features(writer *to)
+{
+    const cgm_features *features = &to->run->features;
+    const int64_t d = to->run->candidates.n_original_features;
+    const int64_t k = features->n_components;
+    if (features->scaling != CGM_SCALE_NONE || k > 0) {
+        put_array(to, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
+    }
+    if (features->scaling != CGM_SCALE_NONE) {
+        put_array(to, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
+    }
+    if (k > 0) {
+        const int64_t dims[2] = {k, d};
+        const int64_t whitened = to->run->config->whiten;
+        put_array(to, "/features/explained_variance", CGM_H5_DOUBLE, k,
+                  features->explained_variance);
+        put_attribute(to, "/features", "whitened", CGM_H5_INT64, &whitened);
+        if (to->status == CGM_OK) {
+            to->status = cgm_h5_write(to->file, "/features/components", CGM_H5_DOUBLE, 2, dims, 0,
+                                      k, features->components);
+        }
     }
 }
 
@@ -293,7 +313,7 @@ static void put_reward(writer *to, const cgm_reward_set *set, const drawn *rewar
 {
     const int64_t i = to->party;
     const int64_t offsets[2] = {0, reward->count};
-    const int64_t dims[2] = {reward->count, to->run->candidates.n_features};
+    const int64_t dims[2] = {reward->count, to->run->candidates.n_original_features};
     const struct {
         const char *name;
         cgm_h5_type type;
@@ -331,6 +351,7 @@ static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checks
     to->file = file;
     put_root(to);
     put_party(to);
+    put_features(to);
     put_kernel(to);
     for (int64_t s = 0; s < to->run->sampling.n_sets; s++) {
         put_reward(to, &to->run->sampling.sets[s], &to->rewards[s]);
@@ -374,7 +395,7 @@ static cgm_status fetch_rewards(cgm_comm *comm, const cgm_run *run, int64_t part
     const cgm_candidates *pool = &run->candidates;
     /* u lies as the points do: as points of one feature, the same question fetches it. */
     cgm_candidates sums = *pool;
-    sums.n_features = 1;
+    sums.n_original_features = 1;
     sums.held_first = run->sums.held_first;
     sums.original = run->sums.candidate_sums;
     const int64_t keeps_from = run->shard.first_party[comm->rank];
@@ -385,7 +406,7 @@ static cgm_status fetch_rewards(cgm_comm *comm, const cgm_run *run, int64_t part
         const int64_t count = party < 0 ? 0 : set->offsets[party + 1] - set->offsets[party];
         drawn *to = &rewards[s];
         *to = (drawn){count, set->indices + first, set->values + first, NULL, NULL, NULL};
-        to->points = cgm_alloc(comm, count, (size_t)pool->n_features * sizeof *to->points);
+        to->points = cgm_alloc(comm, count, (size_t)pool->n_original_features * sizeof *to->points);
         to->labels = pool->has_labels ? cgm_alloc(comm, count, sizeof *to->labels) : NULL;
         to->candidate_sums = cgm_alloc(comm, count, sizeof *to->candidate_sums);
         bool complete = to->points != NULL && to->candidate_sums != NULL &&

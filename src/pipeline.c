@@ -63,8 +63,17 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
 
 static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_features_scale(comm, run->config->scaling, &run->shard, &run->candidates,
-                              &run->testset, &run->features);
+    const cgm_config *config = run->config;
+    if (config->features_type == CGM_FEATURES_PCA) {
+        const cgm_projection_rules rules = {.scaling = config->scaling,
+                                            .n_components = config->n_components,
+                                            .whiten = config->whiten,
+                                            .solver = config->eigensolver};
+        return cgm_projection_apply(comm, &rules, &run->shard, &run->candidates, &run->testset,
+                                    &run->features);
+    }
+    return cgm_features_scale(comm, config->scaling, &run->shard, &run->candidates, &run->testset,
+                              &run->features);
 }
 
 /* What was begun with one rounding goes on with it. */

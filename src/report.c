@@ -309,6 +309,21 @@ static void print_lengthscale(const cgm_run *run, FILE *stream)
     }
 }
 
+static void print_projection(const cgm_run *run, FILE *stream)
+{
+    const cgm_features *features = &run->features;
+    double explained = 0.0;
+    for (int64_t k = 0; k < features->n_components; k++) {
+        explained += features->explained_variance[k];
+    }
+    if (features->n_components > 0 && features->total_variance > 0.0) {
+        fprintf(stream, "%-*s%lld projected on %lld component%s, with %.4g %% of the variance\n",
+                LABEL_COLUMNS, "features", (long long)features->n_features,
+                (long long)features->n_components, plural(features->n_components),
+                100.0 * explained / features->total_variance);
+    }
+}
+
 static void print_shapley(const cgm_run *run, FILE *stream)
 {
     const cgm_shapley *shapley = &run->shapley;
@@ -334,6 +349,7 @@ static void print_shapley(const cgm_run *run, FILE *stream)
 static void print_summary(const cgm_run *run, FILE *stream)
 {
     const cgm_reward *reward = &run->reward;
+    print_projection(run, stream);
     print_lengthscale(run, stream);
     print_shapley(run, stream);
     fprintf(stream, "%-*s%s, %s", LABEL_COLUMNS, "reward",

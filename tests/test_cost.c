@@ -119,13 +119,21 @@ static void count_model(costed *at)
         comm, cgm_h5_read_scalar(&at->file, "/kernel", "passes", CGM_H5_INT64, &passes) == CGM_OK);
     assert_all_ranks(comm, cgm_h5_read_scalar(&at->file, "/kernel/lengthscale", NULL, CGM_H5_DOUBLE,
                                               &lengthscale) == CGM_OK);
-    /* The deviation that the search began with is that of the scaled features. */
+    /* The deviation that the search began with is that of the scaled or projected features. */
     cgm_features features;
     cgm_testset none = {0};
-    assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->candidates,
-                                              &none, &features) == CGM_OK);
+    const int64_t d = at->shard.n_features;
+    const cgm_projection_rules rules = {at->config.scaling, at->config.n_components,
+                                        at->config.whiten, at->config.eigensolver};
+    assert_all_ranks(comm, (at->config.features_type == CGM_FEATURES_PCA
+                                ? cgm_projection_apply(comm, &rules, &at->shard, &at->candidates,
+                                                       &none, &features)
+                                : cgm_features_scale(comm, at->config.scaling, &at->shard,
+                                                     &at->candidates, &none, &features)) == CGM_OK);
     assert_all_ranks(comm,
                      cgm_spread_measure(comm, &at->shard, &at->candidates, &spread) == CGM_OK);
+    const int64_t n_features = at->shard.n_features;
+    at->shard.n_features = d; /* as the model knows the input; it does not look at points */
     const cgm_cost_run run = {
         .size = comm->size,
         .config = &at->config,
@@ -134,7 +142,7 @@ static void count_model(costed *at)
         .first_candidate = at->candidates.first,
         .sliced = at->candidates.sliced,
         .has_candidate_labels = true,
-        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, at->shard.n_features),
+        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, n_features),
         .draws = at->draws,
     };
     assert_all_ranks(comm, cgm_cost_count(comm, &run, &at->cost) == CGM_OK);
@@ -277,6 +285,16 @@ static void test_fewest_parties(void **state)
     cost_run(*state, OPTIONS("--parties=1", "--points=900", "--candidates=600"), "");
 }
 
+/* Raw features, the pool in slices, and components by either solver. */
+static void test_projection(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=3", "--points=600", "--candidates=1500", "--features=20"),
+             "[features]\ntype = pca\ncomponents = 3\nscale = minmax\n[run]\npool = ranks\n");
+    cost_run(*state, OPTIONS("--parties=2", "--points=300", "--candidates=700", "--features=300"),
+             "[features]\ntype = pca\ncomponents = 5\neigensolver = scalapack\n"
+             "[kernel]\nlengthscale = median\n");
+}
+
 /* More parties than a panel of rows of S holds, at home elsewhere than their rows; small blocks;
  * the quadrature; orders of the parties. */
 static void test_many_parties(void **state)
@@ -288,9 +306,8 @@ static void test_many_parties(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_parties),
-        cmocka_unit_test(test_sliced_pool),
-        cmocka_unit_test(test_fewest_parties),
+        cmocka_unit_test(test_few_parties),  cmocka_unit_test(test_sliced_pool),
+        cmocka_unit_test(test_projection),   cmocka_unit_test(test_fewest_parties),
         cmocka_unit_test(test_many_parties),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

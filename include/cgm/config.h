@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "cgm/comm.h"
+#include "cgm/dense.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
 #include "cgm/kernel.h"
@@ -37,6 +38,10 @@ typedef struct cgm_config {
     double *lengthscales;   /**< [n_lengthscales] > 0 when the rule is CGM_LENGTHSCALE_GIVEN */
     int64_t n_lengthscales; /**< 1, or one a feature */
     cgm_features_scaling scaling;
+    cgm_features_type features_type;
+    int64_t n_components; /**< of features_type CGM_FEATURES_PCA; >= 1 */
+    bool whiten;
+    cgm_eigensolver eigensolver;
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;

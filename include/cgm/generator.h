@@ -18,20 +18,21 @@ typedef enum cgm_pool_placement { CGM_POOL_AUTO, CGM_POOL_NODE, CGM_POOL_RANKS }
 /** The pool: one copy a node in memory its ranks share, or, where that would not fit, in slices,
  * one a rank. */
 typedef struct cgm_candidates {
-    int64_t n_points; /**< g */
-    int64_t n_features;
+    int64_t n_points;            /**< g */
+    int64_t n_features;          /**< of points */
+    int64_t n_original_features; /**< of original: more, if the features were projected */
     bool has_labels;
     bool sliced; /**< a rank holds its own slice alone */
     uint64_t checksum;
     int64_t
         *first; /**< [size + 1] the slice that rank r is home to: whole blocks but for the last */
     int64_t held_first, held_end; /**< rows that this rank can read: all, or its own slice */
-    double *original; /**< [held_end - held_first][n_features] row-major, finite, |value| <= 1e150,
-                         as read */
-    double *points;   /**< the same, or scaled (features.h) */
+    double *original; /**< [held_end - held_first][n_original_features] row-major, finite, |value|
+                         <= 1e150, as read */
+    double *points;   /**< the same, or scaled (features.h), or projected (projection.h) */
     int64_t *labels;  /**< [held_end - held_first], or NULL */
     cgm_shared points_memory;
-    cgm_shared scaled_memory; /**< of points when they are scaled */
+    cgm_shared scaled_memory; /**< of points when they are scaled or projected */
     cgm_shared labels_memory;
     struct cgm_pool *pool; /**< the packed form, filled in by pool.h */
 } cgm_candidates;

@@ -16,6 +16,7 @@
 #include "cgm/lengthscale.h"
 #include "cgm/metrics.h"
 #include "cgm/pairs.h"
+#include "cgm/projection.h"
 #include "cgm/reuse.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
