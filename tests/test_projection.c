@@ -1,6 +1,7 @@
 /* Principal components: against eigenvectors known by hand, and against LAPACK's of a covariance
  * matrix made by plain loops over all points; points that do not vary; whole runs. */
 // ranks: 1 2 3 4 5
+// without: valgrind
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
