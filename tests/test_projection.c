@@ -449,7 +449,7 @@ static void test_far_candidate(void **state)
 static void test_run(void **state)
 {
     cgm_comm *comm = *state;
-    party_run files;
+    party_run files = {.home = ""};
     cgm_h5_file file;
     cgm_h5_info info;
     double points[POOL * D];
