@@ -13,7 +13,7 @@
 /* Cells of points, whose number doubles with each round, and the centres chosen among them. */
 static void count_centres(cgm_cost_model *of, int64_t most)
 {
-    const double d = (double)of->shard->n_features;
+    const double d = (double)of->n_features;
     int64_t cells = 1;
     cgm_cost_accumulators(of, 1.0 + 2.0 * d);
     while (cells < most * CGM_GMM_CELLS) {
@@ -33,11 +33,11 @@ static void count_passes(cgm_cost_model *of, double passes, double sums)
 
 static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
 {
-    const double d = (double)of->shard->n_features;
-    const double products = (double)cgm_gmm_products(of->shard->n_features);
+    const double d = (double)of->n_features;
+    const double products = (double)cgm_gmm_products(of->n_features);
     int64_t sizes[CGM_GMM_SIZES_MAX];
     const int n_sizes = cgm_gmm_sizes(of->run->config->gmm.components, class->n_points,
-                                      of->shard->n_features, sizes);
+                                      of->n_features, sizes);
     const int64_t most = sizes[n_sizes - 1];
     cgm_cost_reduction(of, sizeof(int64_t));
     cgm_cost_accumulators(of, d);
@@ -78,7 +78,7 @@ void cgm_cost_count_generator(cgm_cost_model *of)
         return;
     }
     if (config->generator_type == CGM_GENERATOR_GMM) {
-        cgm_cost_count_spread(of);
+        cgm_cost_count_spread(of, (double)of->n_features);
         if (of->shard->has_labels) {
             count_labels(of);
         }
@@ -97,7 +97,7 @@ double cgm_cost_generator_bytes(const cgm_cost_model *of, int rank)
     if (of->run->config->generator_type != CGM_GENERATOR_GMM) {
         return 0.0;
     }
-    const int64_t d = of->shard->n_features;
+    const int64_t d = of->n_features;
     const double products = (double)cgm_gmm_products(d);
     const double threads = (double)of->run->config->threads;
     double most = 0.0;
