@@ -1,5 +1,5 @@
 /* Principal components: against eigenvectors known by hand, and against LAPACK's of a covariance
- * matrix made by plain loops over all points; points that do not vary; whole runs. */
+ * matrix made by plain loops over all points; points that do not vary. */
 // ranks: 1 2 3 4 5
 // without: valgrind
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "cgm/dense.h"
 #include "cgm/projection.h"
 #include "cgm/tolerance.h"
-#include "party_run.h"
+#include "harness.h"
 
 /* ---- made-up points ---- */
 
@@ -442,57 +442,6 @@ static void test_far_candidate(void **state)
     comm->error = (cgm_error){.status = CGM_OK};
 }
 
-/* ---- whole runs ---- */
-
-/* Rewards are points of the pool as they were read, in the result and in a party's own file; verify
- * says that it cannot check them. */
-static void test_run(void **state)
-{
-    cgm_comm *comm = *state;
-    party_run files = {.home = ""};
-    cgm_h5_file file;
-    cgm_h5_info info;
-    double points[POOL * D];
-    int64_t labels[POOL];
-    party_run_begin(comm, &files);
-    party_run_points(N_PARTIES, POOL, points, labels);
-    assert_all_ranks(comm, party_run_with(comm, &files,
-                                          REWARDS "[features]\ntype = pca\ncomponents = 1\n"
-                                                  "[metrics]\nselect = none\n") == CGM_OK);
-    for (int k = 0; k < 2; k++) {
-        char path[PATH_BYTES];
-        party_run_file(&files, 2, path);
-        assert_all_ranks(comm, cgm_h5_open(comm, k == 0 ? files.result : path, &file) == CGM_OK);
-        double *data = cgm_h5_read(&file, "/sampling/beta_2/data", NULL, CGM_H5_DOUBLE, &info);
-        assert_all_ranks(comm,
-                         data != NULL && info.rank == 2 && info.dims[1] == D && info.dims[0] > 0);
-        int64_t *indices = cgm_h5_read(&file, "/sampling/beta_2/indices", NULL, CGM_H5_INT64, NULL);
-        bool original = indices != NULL;
-        for (int64_t r = 0; r < info.dims[0] && original; r++) {
-            original = memcmp(data + r * D, points + indices[r] * D, D * sizeof *data) == 0;
-        }
-        assert_all_ranks(comm, original);
-        double *components = cgm_h5_read(&file, "/features/components", NULL, CGM_H5_DOUBLE, &info);
-        assert_all_ranks(comm, components != NULL && info.rank == 2 && info.dims[0] == 1 &&
-                                   info.dims[1] == D);
-        free(components);
-        free(data);
-        free(indices);
-        cgm_h5_close(&file);
-    }
-    bool written = comm->rank != 0 || party_run_write_own(comm, &files, 2);
-    assert_all_ranks(comm, written);
-    char own[PATH_BYTES];
-    party_run_file(&files, 2, own);
-    for (int k = 0; k < 2; k++) {
-        assert_all_ranks(comm, party_run_verify(comm, k == 0 ? files.result : own, party_names[2],
-                                                files.own) == CGM_ERR_INPUT);
-        assert_all_ranks(comm, strstr(comm->error.message, "projected") != NULL);
-    }
-    comm->error = (cgm_error){.status = CGM_OK};
-    party_run_remove(comm, &files);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -502,7 +451,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_no_variance),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_far_candidate),
-        cmocka_unit_test(test_run),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }
