@@ -127,8 +127,7 @@ static cgm_status describe_pool(cgm_comm *comm, forecast *of)
 {
     if (!is_generated(of)) {
         const char *path = pool_path(of->config);
-        cgm_status status =
-            cgm_candidates_describe(comm, path, of->shard.n_features, &of->pool);
+        cgm_status status = cgm_candidates_describe(comm, path, of->shard.n_features, &of->pool);
         return status == CGM_OK ? cgm_projection_check_shape(
                                       comm, path, cgm_config_components(of->config), &of->pool)
                                 : status;
@@ -166,8 +165,8 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
     if (status != CGM_OK) {
         return status;
     }
-    of->sliced = cgm_candidates_are_sliced(comm, of->config->pool_placement, &of->pool,
-                                           of->pool.n_features);
+    of->sliced =
+        cgm_candidates_are_sliced(comm, of->config->pool_placement, &of->pool, of->pool.n_features);
     of->first_candidate = cgm_alloc(comm, comm->size + 1, sizeof *of->first_candidate);
     of->draws = cgm_alloc(comm, of->config->n_inv_temp * of->shard.n_parties, sizeof *of->draws);
     of->candidates = cgm_alloc(comm, of->shard.n_parties, sizeof *of->candidates);

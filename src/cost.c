@@ -99,10 +99,10 @@ static void count_projection(cgm_cost_model *of)
     }
     for (int r = 0; r < of->run->size; r++) {
         const double mine = (double)cgm_dense_entries(d, config->eigensolver, of->run->size, r);
-        of->work[r].multiply_adds += of->homes[r].points * (entries + components) +
-                                     (of->run->is_pool_projected ? 0.0 : of->homes[r].pool) *
-                                         components +
-                                     EIGENVECTORS_WORK * (double)d * mine;
+        of->work[r].multiply_adds +=
+            of->homes[r].points * (entries + components) +
+            (of->run->is_pool_projected ? 0.0 : of->homes[r].pool) * components +
+            EIGENVECTORS_WORK * (double)d * mine;
     }
     if (cgm_dense_is_shared(d, config->eigensolver)) {
         cgm_cost_reduction(of, components * sizeof(double));

@@ -36,8 +36,8 @@ static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
     const double d = (double)of->n_features;
     const double products = (double)cgm_gmm_products(of->n_features);
     int64_t sizes[CGM_GMM_SIZES_MAX];
-    const int n_sizes = cgm_gmm_sizes(of->run->config->gmm.components, class->n_points,
-                                      of->n_features, sizes);
+    const int n_sizes =
+        cgm_gmm_sizes(of->run->config->gmm.components, class->n_points, of->n_features, sizes);
     const int64_t most = sizes[n_sizes - 1];
     cgm_cost_reduction(of, sizeof(int64_t));
     cgm_cost_accumulators(of, d);

@@ -55,7 +55,8 @@ static bool is_generated(const cgm_cost_model *of)
 static bytes keep_pool(const cgm_cost_model *of, int rank)
 {
     return of_pool(of, rank,
-                   (double)of->n_stored * sizeof(double) + (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0));
+                   (double)of->n_stored * sizeof(double) +
+                       (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0));
 }
 
 static bytes keep_input(const cgm_cost_model *of, int rank)
@@ -82,8 +83,8 @@ static bool is_projected(const cgm_cost_model *of)
 /* The pool as the kernel sees it, where it is stored otherwise. */
 static bytes keep_seen(const cgm_cost_model *of, int rank)
 {
-    const bool apart = is_projected(of) ? !of->run->is_pool_projected
-                                        : of->run->config->scaling != CGM_SCALE_NONE;
+    const bool apart =
+        is_projected(of) ? !of->run->is_pool_projected : of->run->config->scaling != CGM_SCALE_NONE;
     return apart ? of_pool(of, rank, point_bytes(of)) : (bytes){0.0, 0.0};
 }
 
@@ -104,11 +105,11 @@ static bytes beside_projection(const cgm_cost_model *of, int rank)
     }
     const double panel = fmin((double)d, PROJECTION_PANEL) * (double)d;
     const double entries = (double)cgm_dense_entries(d, config->eigensolver, of->run->size, rank);
-    return (bytes){of->homes[rank].points * point_bytes(of) + 2.0 * CGM_BLOCK_POINTS * row_bytes(of) +
-                       panel * (double)(sizeof(double) + sizeof(cgm_accumulator)) +
-                       (4.0 * entries + (2.0 * (double)of->n_features + 8.0) * (double)d) *
-                           sizeof(double),
-                   (double)d * row_bytes(of)};
+    return (bytes){
+        of->homes[rank].points * point_bytes(of) + 2.0 * CGM_BLOCK_POINTS * row_bytes(of) +
+            panel * (double)(sizeof(double) + sizeof(cgm_accumulator)) +
+            (4.0 * entries + (2.0 * (double)of->n_features + 8.0) * (double)d) * sizeof(double),
+        (double)d * row_bytes(of)};
 }
 
 /* The pool that is drawn, and scaled. */

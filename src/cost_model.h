@@ -31,7 +31,7 @@ typedef struct cgm_cost_model {
     const cgm_cost_run *run;
     const cgm_shard *shard;
     int64_t
-        n_features; /* of the points as the kernel sees them: components if they are projected */
+        n_features;   /* of the points as the kernel sees them: components if they are projected */
     int64_t n_stored; /* of the pool and the rewards as they are stored */
     cgm_cost_home *homes; /* [size] */
     double largest;       /* most that any rank sends round */

@@ -66,7 +66,7 @@ void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const doub
 }
 
 void cgm_dense_multiply_columns(int64_t rows, int64_t columns, int64_t inner, const double *a,
-                                   const double *b, int64_t stride, double *c)
+                                const double *b, int64_t stride, double *c)
 {
     cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, cgm_int(rows), cgm_int(columns),
                 cgm_int(inner), 1.0, a, cgm_int(stride), b, cgm_int(stride), 0.0, c,

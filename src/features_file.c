@@ -125,8 +125,8 @@ static cgm_status read_projection(const cgm_h5_file *file, cgm_features *feature
     const int64_t k = features->n_components;
     int64_t whitened = 0;
     int64_t pool_projected = 0;
-    cgm_status status = read_numbers(file, GROUP "/components", k, features->n_features,
-                                     &features->components);
+    cgm_status status =
+        read_numbers(file, GROUP "/components", k, features->n_features, &features->components);
     if (status == CGM_OK) {
         status =
             read_numbers(file, GROUP "/explained_variance", 0, k, &features->explained_variance);

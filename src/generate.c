@@ -121,10 +121,9 @@ static cgm_status write_pool(cgm_comm *comm, const char *path, cgm_run *run)
         .path = path,
         .option = options[0].name,
         .mode = 0640,
-        .bytes =
-            (int64_t)sizeof(double) * (output_pool_words(&run->candidates, &run->model) +
-                                       features_file_words(&run->features)) +
-            (1 << 18),
+        .bytes = (int64_t)sizeof(double) * (output_pool_words(&run->candidates, &run->model) +
+                                            features_file_words(&run->features)) +
+                 (1 << 18),
         .write = write_content,
         .state = run,
     };

@@ -6,8 +6,8 @@
 
 #include "cgm/provenance.h"
 #include "cgm/result.h"
-#include "kept_sums.h"
 #include "features_file.h"
+#include "kept_sums.h"
 #include "newfile.h"
 #include "output_metrics.h"
 #include "output_pool.h"

@@ -124,8 +124,7 @@ static cgm_status project_features(cgm_comm *comm, cgm_run *run)
     cgm_status status = cgm_projection_apply(comm, &rules, &run->shard, &run->candidates,
                                              &run->testset, &run->features);
     if (status == CGM_OK && run->candidates.is_projected) {
-        status =
-            cgm_projection_check_pool(comm, pool_path(config), &rules, &run->features);
+        status = cgm_projection_check_pool(comm, pool_path(config), &rules, &run->features);
     }
     return status;
 }

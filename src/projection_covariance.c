@@ -43,7 +43,7 @@ static void add_block(const panel *of, int64_t row, int64_t count)
     const int64_t columns = d - of->first;
     load_block(of, row, count);
     cgm_dense_multiply_columns(of->n_rows, columns, count, of->block + of->first,
-                                  of->block + of->first, d, of->product);
+                               of->block + of->first, d, of->product);
     for (int64_t i = 0; i < of->n_rows; i++) {
         for (int64_t j = i; j < columns; j++) {
             cgm_accumulator_add(&of->sums[i * columns + j], of->product[i * columns + j]);

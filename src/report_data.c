@@ -149,8 +149,8 @@ static void take_parties(const cgm_run *run, cgm_report_data *data)
     data->names = run->shard.names;
     data->n_points = run->shard.party_points;
     data->total_points = run->shard.n_points;
-    data->n_features = run->features.n_components > 0 ? run->features.n_features
-                                                      : run->shard.n_features;
+    data->n_features =
+        run->features.n_components > 0 ? run->features.n_features : run->shard.n_features;
     data->n_stored = run->candidates.n_original_features;
     data->has_labels = run->shard.has_labels;
     data->n_candidates = run->candidates.n_points;

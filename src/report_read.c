@@ -300,8 +300,9 @@ cgm_status cgm_report_read(cgm_comm *comm, const char *path, cgm_report_data *da
     cgm_reader from = {.comm = comm, .data = data};
     from.status = open_result(comm, data);
     static void (*const parts[])(cgm_reader *) = {
-        read_root,            read_parties,    read_projection, read_kernel, read_values,
-        cgm_reader_read_sets, read_incentives, read_warnings,   read_stages, read_picture};
+        read_root,   read_parties,         read_projection, read_kernel,
+        read_values, cgm_reader_read_sets, read_incentives, read_warnings,
+        read_stages, read_picture};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && from.status == CGM_OK; k++) {
         parts[k](&from);
     }

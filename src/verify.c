@@ -68,8 +68,8 @@ static cgm_status transform(verification *check, const char *owner, int64_t n_po
     if (features->n_components == 0) {
         return CGM_OK;
     }
-    double *projected = cgm_alloc(check->ranks, n_points,
-                                  (size_t)features->n_components * sizeof *projected);
+    double *projected =
+        cgm_alloc(check->ranks, n_points, (size_t)features->n_components * sizeof *projected);
     cgm_status status = projected != NULL ? cgm_projection_points(check->ranks, features, owner,
                                                                   n_points, *points, projected)
                                           : CGM_ERR_MEMORY;

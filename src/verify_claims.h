@@ -50,7 +50,7 @@ typedef struct cgm_claimed_reward {
     char group[CGM_CLAIMS_PATH]; /**< where it stands */
     int64_t first;               /**< row of the party's first point */
     int64_t count;
-    int64_t n_features;          /**< of the party's data, or components of a projected pool */
+    int64_t n_features;     /**< of the party's data, or components of a projected pool */
     double *points;         /**< [count][n_features] */
     int64_t *indices;       /**< [count] */
     double *values;         /**< [count] */

@@ -204,11 +204,11 @@ static void count_model(costed *at)
     const int64_t d = at->shard.n_features;
     const cgm_projection_rules rules = {at->config.scaling, at->config.n_components,
                                         at->config.whiten, at->config.eigensolver};
-    assert_all_ranks(comm, (at->config.features_type == CGM_FEATURES_PCA
-                                ? cgm_projection_apply(comm, &rules, &at->shard, &at->pool, &none,
-                                                       &features)
-                                : cgm_features_scale(comm, at->config.scaling, &at->shard,
-                                                     &at->pool, &none, &features)) == CGM_OK);
+    assert_all_ranks(
+        comm, (at->config.features_type == CGM_FEATURES_PCA
+                   ? cgm_projection_apply(comm, &rules, &at->shard, &at->pool, &none, &features)
+                   : cgm_features_scale(comm, at->config.scaling, &at->shard, &at->pool, &none,
+                                        &features)) == CGM_OK);
     assert_all_ranks(comm, cgm_spread_measure(comm, &at->shard, &at->pool, &spread) == CGM_OK);
     int64_t n_classes;
     cgm_cost_class *classes = read_classes(at, &n_classes);
@@ -418,12 +418,12 @@ static void test_projection(void **state)
 /* A pool that is drawn among projected features. */
 static void test_projected_pool(void **state)
 {
-    cost_run(*state,
-             OPTIONS("--parties=3", "--points=500", "--classes=2", "--candidates=1",
-                     "--features=9"),
-             "[features]\ntype = pca\ncomponents = 4\n[generator]\ntype = gmm\nsize = 1300\n"
-             "components = 2\n[run]\npool = ranks\n[kernel]\nlengthscale = 0.9\n" MEASURES
-             ", significance\nsignificance_points = 700\n");
+    cost_run(
+        *state,
+        OPTIONS("--parties=3", "--points=500", "--classes=2", "--candidates=1", "--features=9"),
+        "[features]\ntype = pca\ncomponents = 4\n[generator]\ntype = gmm\nsize = 1300\n"
+        "components = 2\n[run]\npool = ranks\n[kernel]\nlengthscale = 0.9\n" MEASURES
+        ", significance\nsignificance_points = 700\n");
 }
 
 /* More parties than a panel of rows of S holds, at home elsewhere than their rows; small blocks;
@@ -437,12 +437,9 @@ static void test_many_parties(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_parties),
-        cmocka_unit_test(test_sliced_pool),
-        cmocka_unit_test(test_generated_pool),
-        cmocka_unit_test(test_fewest_parties),
-        cmocka_unit_test(test_projection),
-        cmocka_unit_test(test_projected_pool),
+        cmocka_unit_test(test_few_parties),    cmocka_unit_test(test_sliced_pool),
+        cmocka_unit_test(test_generated_pool), cmocka_unit_test(test_fewest_parties),
+        cmocka_unit_test(test_projection),     cmocka_unit_test(test_projected_pool),
         cmocka_unit_test(test_many_parties),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

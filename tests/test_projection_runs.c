@@ -1,5 +1,5 @@
-/* Runs on projected features: what rewards, party files and the picture hold, and what a party finds
- * when it checks its own; the pool read from a file, and drawn. */
+/* Runs on projected features: what rewards, party files and the picture hold, and what a party
+ * finds when it checks its own; the pool read from a file, and drawn. */
 // ranks: 1 3 5
 // without: asan valgrind
 #include <math.h>
@@ -80,8 +80,7 @@ static bool is_pictured(cgm_comm *comm, const char *path, const claimed *says)
     double rows[D * D];
     const int64_t d = says->n_stored;
     const int64_t k = says->n_components;
-    bool good = cgm_h5_open(comm, path, &file) == CGM_OK &&
-                take(&file, "/picture/mean", d, mean) &&
+    bool good = cgm_h5_open(comm, path, &file) == CGM_OK && take(&file, "/picture/mean", d, mean) &&
                 take(&file, "/picture/projection", k * d, rows) &&
                 cgm_h5_read_texts(&file, "/picture/axes", NULL, &axes) == CGM_OK &&
                 axes.count == k && strcmp(axes.text[0], "pc1") == 0;
@@ -109,8 +108,8 @@ static void check_verify(cgm_comm *comm, const party_run *files, const char *own
     for (int k = 0; k < 2; k++) {
         bool written = comm->rank != 0 || party_run_write_own(comm, files, 2);
         assert_all_ranks(comm, written);
-        assert_all_ranks(comm, party_run_verify(comm, results[k], party_names[2], files->own) ==
-                                   CGM_OK);
+        assert_all_ranks(comm,
+                         party_run_verify(comm, results[k], party_names[2], files->own) == CGM_OK);
         written = comm->rank != 0 || party_run_write_own(comm, files, 3);
         assert_all_ranks(comm, written);
         assert_all_ranks(comm, party_run_verify(comm, results[k], party_names[2], files->own) ==
@@ -131,17 +130,18 @@ static void test_run_of_raw_pool(void **state)
     party_run_begin(comm, &files);
     party_run_file(&files, 2, own);
     party_run_points(N_PARTIES, POOL, points, labels);
-    assert_all_ranks(comm, party_run_with(comm, &files,
-                                          REWARDS PROJECTED "components = 1\n"
-                                                            "[metrics]\nselect = none\n") == CGM_OK);
+    assert_all_ranks(comm,
+                     party_run_with(comm, &files,
+                                    REWARDS PROJECTED "components = 1\n"
+                                                      "[metrics]\nselect = none\n") == CGM_OK);
     const char *const paths[] = {files.result, own};
     for (int k = 0; k < 2; k++) {
         claimed says;
         assert_all_ranks(comm, read_claims(comm, paths[k], 1, &says));
         bool original = says.n_stored == D && says.pool_projected == 0;
         for (int64_t r = 0; r < says.count && original; r++) {
-            original = memcmp(says.points + r * D, points + says.indices[r] * D,
-                              D * sizeof *points) == 0;
+            original =
+                memcmp(says.points + r * D, points + says.indices[r] * D, D * sizeof *points) == 0;
         }
         assert_all_ranks(comm, original);
         assert_all_ranks(comm, k > 0 || is_pictured(comm, paths[k], &says));
@@ -161,11 +161,10 @@ static void test_run_of_drawn_pool(void **state)
     cgm_h5_file file;
     party_run_begin(comm, &files);
     party_run_file(&files, 2, own);
-    assert_all_ranks(comm,
-                     party_run_with(comm, &files,
-                                    REWARDS PROJECTED
-                                    "components = 2\n[generator]\ntype = gmm\nsize = 150\n"
-                                    "components = 1\n[metrics]\nselect = none\n") == CGM_OK);
+    assert_all_ranks(comm, party_run_with(comm, &files,
+                                          REWARDS PROJECTED
+                                          "components = 2\n[generator]\ntype = gmm\nsize = 150\n"
+                                          "components = 1\n[metrics]\nselect = none\n") == CGM_OK);
     assert_all_ranks(comm, cgm_h5_open(comm, files.result, &file) == CGM_OK);
     double pool[POOL * 2];
     assert_all_ranks(comm, take(&file, "/candidates/data", POOL * 2, pool));
@@ -176,8 +175,7 @@ static void test_run_of_drawn_pool(void **state)
         assert_all_ranks(comm, read_claims(comm, paths[k], 2, &says));
         bool drawn = says.n_stored == 2 && says.pool_projected == 1;
         for (int64_t r = 0; r < says.count && drawn; r++) {
-            drawn =
-                memcmp(says.points + r * 2, pool + says.indices[r] * 2, 2 * sizeof *pool) == 0;
+            drawn = memcmp(says.points + r * 2, pool + says.indices[r] * 2, 2 * sizeof *pool) == 0;
         }
         assert_all_ranks(comm, drawn);
         assert_all_ranks(comm, k > 0 || is_pictured(comm, paths[k], &says));

@@ -53,7 +53,7 @@ void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const doub
 /** Local. c [rows][columns] = aᵀ·b, with a [inner][rows] and b [inner][columns] parts of arrays
  * whose rows begin stride numbers apart; c contiguous. */
 void cgm_dense_multiply_columns(int64_t rows, int64_t columns, int64_t inner, const double *a,
-                                   const double *b, int64_t stride, double *c);
+                                const double *b, int64_t stride, double *c);
 
 /**
  * Eigenvalues and eigenvectors of a symmetric matrix.  Local.  Cost O(n³).

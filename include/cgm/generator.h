@@ -32,7 +32,7 @@ typedef struct cgm_candidates {
     int64_t n_original_features; /**< of original: more, if the features were projected */
     bool has_labels;
     bool is_projected; /**< original is coordinates on components already (projection.h) */
-    bool sliced; /**< a rank holds its own slice alone */
+    bool sliced;       /**< a rank holds its own slice alone */
     uint64_t checksum;
     int64_t
         *first; /**< [size + 1] the slice that rank r is home to: whole blocks but for the last */

@@ -28,8 +28,8 @@ enum {
 
 /** The same on every rank; zeroed: there are too few points to show any. */
 typedef struct cgm_picture {
-    int64_t n_axes; /**< 1 or 2; 0: no picture */
-    int64_t n_features; /**< of the rows that rewards consist of */
+    int64_t n_axes;                                /**< 1 or 2; 0: no picture */
+    int64_t n_features;                            /**< of the rows that rewards consist of */
     char axes[CGM_PICTURE_AXES][CGM_PICTURE_AXIS]; /**< `feature 0` (counted from 0), `pc1` */
     double *projection; /**< [n_axes][n_features]: a coordinate is projection · (point − mean) */
     double *mean;       /**< [n_features]; 0 where axes are features */

@@ -2,10 +2,10 @@
  * @file projection.h
  * Raw features projected on the principal components of all parties' points (features.type = pca).
  *
- * With mean and scale of every feature (1 unless they are scaled first) a point x becomes z = C((x −
- * mean)/scale)/unit, the rows of C being the leading unit eigenvectors of the covariance matrix, and
- * unit the standard deviation of each of these numbers when they are to be whitened, else 1. The way
- * back, to the nearest point that the components span, is x = mean + scale·Cᵀ(unit·z). Of a
+ * With mean and scale of every feature (1 unless they are scaled first) a point x becomes z = C((x
+ * − mean)/scale)/unit, the rows of C being the leading unit eigenvectors of the covariance matrix,
+ * and unit the standard deviation of each of these numbers when they are to be whitened, else 1.
+ * The way back, to the nearest point that the components span, is x = mean + scale·Cᵀ(unit·z). Of a
  * component the largest number in magnitude is positive, of several as large the first. One whose
  * variance may be rounding alone has no direction: it is 0, and so are all points in it.
  *

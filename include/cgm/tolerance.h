@@ -66,8 +66,9 @@
  * component are equally large when they differ by no more than this fraction. */
 #define CGM_ZERO_VARIANCE 1e-12
 #define CGM_EQUAL_MAGNITUDE 1e-10
-/** Components found by ScaLAPACK are the same as those of another number of ranks when their numbers
- * differ by no more than this, and their variances by no more than this fraction of the largest. */
+/** Components found by ScaLAPACK are the same as those of another number of ranks when their
+ * numbers differ by no more than this, and their variances by no more than this fraction of the
+ * largest. */
 #define CGM_SAME_COMPONENT 1e-8
 /** A biased MMD² below this fraction of the means it is the difference of, and variances of a
  * kernel below this fraction of κ, may be rounding alone. */
