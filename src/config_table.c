@@ -292,9 +292,11 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
     {"features.type", "none", &cgm_option_word, FIELD(features_type),
      CGM_WORDS([CGM_FEATURES_PLAIN] = "none", [CGM_FEATURES_PCA] = "pca"), NULL,
      .help = "none: features are used as they come, or scaled; pca: then projected on the\n"
-             "principal components of all parties' points; rewards keep the unit of the input"},
+             "principal components of all parties' points; rewards keep the unit of a pool in a\n"
+             "file, and are coordinates on the components where the pool was drawn on them"},
     {"features.components", "8", &cgm_option_integer, FIELD(n_components), NULL,
-     "a whole number >= 1", .help = "how many, of features.type = pca", .low = 1.0, .high = 1e6},
+     "a whole number, 1 .. 1000000", .help = "how many, of features.type = pca", .low = 1.0,
+     .high = 1e6},
     {"features.whiten", "true", &cgm_option_truth, FIELD(whiten), cgm_option_truth_words, NULL,
      .help = "whether components are divided by their standard deviation"},
     {"features.eigensolver", "auto", &cgm_option_word, FIELD(eigensolver),
