@@ -1,5 +1,5 @@
-# Projected features, the pool in a file of raw ones: the same results at every number of ranks, wherever points come from; what is
-# refused; what is taken over from an earlier result.
+# Projected features, the pool in a file of raw ones: the same results at every number of ranks,
+# wherever points come from; what is refused; what is taken over from an earlier result.
 # without: asan valgrind
 # timeout: 120
 . "$(dirname "$0")/lib.sh"
