@@ -91,30 +91,28 @@ refused "a pool without variances" 3 'pool\.2\.h5.*explained_variance'
 
 # ---- stop and go on ----
 
-# in_pieces LABEL SOLVER FIRST OTHER: stopped at FIRST ranks, as often as it takes, and continued
-# at OTHER.
-in_pieces()
+# stopped SOLVER: a run of 2 ranks that was stopped at a checkpoint.
+stopped()
 {
-    local tenths=1 stops=0 ranks=$3
-    while [[ $stops -lt 40 ]]; do
-        run "$ranks" run run.ini --generator.size=9000 --features.eigensolver="$2" \
-            --checkpoint.file=ck.h5 --checkpoint.interval=0.05 --output.file="$2.h5" \
-            --run.max_hours="$(awk "BEGIN { print $tenths / 36000 }")"
-        [[ $code -eq 75 ]] || break
-        stops=$((stops + 1))
-        tenths=$((tenths + 2 + tenths / 3))
-        ranks=$((ranks == $3 ? $4 : $3))
-    done
-    check "$1: it was stopped" test "$stops" -gt 0
+    rm -f ck.h5 ck.h5.older
+    run 2 run run.ini --features.eigensolver="$1" --checkpoint.file=ck.h5 --run.max_hours=1e-7 \
+        --output.file="$1.h5"
+    answered "$1: stopped" 75 ''
+    check "$1: a checkpoint is there" test -s ck.h5
 }
-in_pieces "LAPACK" lapack 2 3
-accepted "LAPACK, in pieces"
-run 1 run run.ini --generator.size=9000 --output.file=whole.h5
-run 1 diff whole.h5 lapack.h5
-accepted "LAPACK, in pieces: the same results" 'the same results'
-in_pieces "ScaLAPACK" scalapack 2 1
+stopped lapack
+run 3 run run.ini --features.eigensolver=lapack --checkpoint.file=ck.h5 --output.file=lapack.h5
+accepted "LAPACK: continued at 3 ranks" 'going on from checkpoint'
+run 1 diff alone.h5 lapack.h5
+accepted "LAPACK: the same results" 'the same results'
+stopped scalapack
+run 1 run run.ini --features.eigensolver=scalapack --checkpoint.file=ck.h5 \
+    --output.file=scalapack.h5
 refused "ScaLAPACK, on fewer ranks" 3 'made by 2 ranks.*features\.eigensolver = lapack'
-rm -f ck.h5 ck.h5.older none.h5
+run 2 run run.ini --features.eigensolver=scalapack --checkpoint.file=ck.h5 \
+    --output.file=scalapack.h5
+accepted "ScaLAPACK, on as many" 'going on from checkpoint'
+rm -f none.h5
 
 # ---- points that do not vary, or hardly ----
 
