@@ -195,7 +195,8 @@ static void look_at_mixtures(const cgm_run *run, cgm_warnings *warnings)
                  warnings);
     warn_classes(gmm, is_scarce, "mixture_of_few_points",
                  "there are no more points than features, too few for a covariance: candidates lie "
-                 "close to them or between them; join classes, or use features.type = pca, with few components",
+                 "close to them or between them; join classes, or use features.type = pca, with "
+                 "few components",
                  warnings);
     warn_classes(gmm, is_short, "mixture_of_fewer_components",
                  "the mixture has fewer components than generator.components, because there are "
