@@ -5,8 +5,8 @@
     fashion_mnist.py compare DATA.h5 RESULT.h5
 
 The images are those of Debian's package dataset-fashion-mnist: 784 features, 0 .. 255, ten classes.
-The classes are dealt out to the parties; 96 % of a party's M images are of its own classes, in equal
-parts, and 0.5 % of each other one, if there are five parties. No image is in two places, and each
+The classes are dealt out to the parties; 96 % of a party's M images are of its own classes, in
+equal parts, and 0.5 % of each other one, if there are five parties. No image is in two places, and each
 party has its images in the order of the data set. /test is the test images. With G > 0 there is a
 pool of images that no party has, with noise added and cut to whole numbers of the same range. Needs
 python3-h5py and python3-numpy. The comparison is meant for features.type = pca without
