@@ -10,6 +10,7 @@
 #include "cgm/output.h"
 #include "cgm/pipeline.h"
 #include "cgm/points.h"
+#include "cgm/projection.h"
 #include "cgm/rng.h"
 
 /* Passes over the points that the choice of the lengthscale takes (MATH.md §3: 4 to 7 were seen),
@@ -73,7 +74,7 @@ static const char *pool_path(const cgm_config *config)
 /* This rank's part of the pool, piece by piece, for its errors alone. */
 static cgm_status validate_pool(cgm_comm *comm, const forecast *of)
 {
-    const int64_t d = of->shard.n_features;
+    const int64_t d = of->pool.n_features;
     const cgm_points_shape shape = {of->pool.n_points, d, of->pool.has_labels};
     const int64_t row_bytes = d * (int64_t)sizeof(double);
     const int64_t most = row_bytes < PIECE_BYTES ? PIECE_BYTES / row_bytes : 1;
@@ -126,10 +127,17 @@ static cgm_status list_classes(cgm_comm *comm, forecast *of)
 static cgm_status describe_pool(cgm_comm *comm, forecast *of)
 {
     if (!is_generated(of)) {
-        return cgm_candidates_describe(comm, pool_path(of->config), of->shard.n_features,
-                                       &of->pool);
+        const char *path = pool_path(of->config);
+        cgm_status status = cgm_candidates_describe(comm, path, of->shard.n_features, &of->pool);
+        return status == CGM_OK ? cgm_projection_check_shape(
+                                      comm, path, cgm_config_components(of->config), &of->pool)
+                                : status;
     }
-    of->pool = (cgm_candidates_shape){of->config->generator_size, of->shard.has_labels};
+    const int64_t k = cgm_config_components(of->config);
+    of->pool = (cgm_candidates_shape){.n_points = of->config->generator_size,
+                                      .has_labels = of->shard.has_labels,
+                                      .is_projected = k > 0,
+                                      .n_features = k > 0 ? k : of->shard.n_features};
     return list_classes(comm, of);
 }
 
@@ -151,11 +159,15 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
         status = cgm_pipeline_look_for_tests(comm, of->config, of->shard.n_features, count_tests,
                                              &of->n_test);
     }
+    if (status == CGM_OK && of->config->features_type == CGM_FEATURES_PCA) {
+        status = cgm_agree(comm, cgm_projection_check(comm, of->config->n_components,
+                                                      of->shard.n_features, of->shard.n_points));
+    }
     if (status != CGM_OK) {
         return status;
     }
-    of->sliced = cgm_candidates_are_sliced(comm, of->config->pool_placement, &of->pool,
-                                           of->shard.n_features);
+    of->sliced =
+        cgm_candidates_are_sliced(comm, of->config->pool_placement, &of->pool, of->pool.n_features);
     of->first_candidate = cgm_alloc(comm, comm->size + 1, sizeof *of->first_candidate);
     of->draws = cgm_alloc(comm, of->config->n_inv_temp * of->shard.n_parties, sizeof *of->draws);
     of->candidates = cgm_alloc(comm, of->shard.n_parties, sizeof *of->candidates);
@@ -165,7 +177,7 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
     if (status == CGM_OK) {
         cgm_candidates_slice(comm->size, &of->shard, of->pool.n_points, of->first_candidate);
         const double bytes =
-            (double)of->pool.n_points * (double)of->shard.n_features * sizeof(double);
+            (double)of->pool.n_points * (double)of->pool.n_features * sizeof(double);
         of->pool_read = is_generated(of) || bytes <= (double)POOL_BYTES_MOST;
         const bool reads = of->pool_read && !is_generated(of);
         status = cgm_agree(comm, reads ? validate_pool(comm, of) : CGM_OK);
@@ -175,10 +187,17 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
 
 /* ---- the model at both ends ---- */
 
+/* Of points as generator and kernel see them. */
+static int64_t features_seen(const forecast *of)
+{
+    const int64_t k = cgm_config_components(of->config);
+    return k > 0 ? k : of->shard.n_features;
+}
+
 /* Every start takes so many iterations. */
 static void assume_iterations(forecast *of, int64_t iterations)
 {
-    const int64_t d = of->shard.n_features;
+    const int64_t d = features_seen(of);
     for (int64_t c = 0; c < of->n_classes; c++) {
         cgm_cost_class *class = &of->classes[c];
         int64_t sizes[CGM_GMM_SIZES_MAX];
@@ -220,6 +239,7 @@ static cgm_status count(cgm_comm *comm, forecast *of, int64_t passes, int64_t la
         .n_candidates = of->pool.n_points,
         .first_candidate = of->first_candidate,
         .sliced = of->sliced,
+        .is_pool_projected = of->pool.is_projected,
         .has_candidate_labels = of->pool.has_labels,
         .search = {passes, CGM_LADDER_RUNGS * ladders + 2 * (passes - ladders), passes - ladders},
         .n_classes = of->n_classes,
@@ -249,7 +269,7 @@ static cgm_status count_both(cgm_comm *comm, forecast *of)
 /* Evaluations a second of the slowest rank while all of them work. Collective. */
 static cgm_status measure_speed(cgm_comm *comm, forecast *of)
 {
-    const int64_t d = of->shard.n_features;
+    const int64_t d = features_seen(of);
     const cgm_rng rng = {of->config->seed, cgm_rng_hash("speed"), CGM_RNG_SIMULATE};
     const int64_t block_doubles = d * CGM_BLOCK_POINTS;
     /* Two blocks of points, and the same packed. */
@@ -394,6 +414,9 @@ static void print_input(const cgm_comm *comm, const forecast *of)
     print_count("parties", shard->n_parties);
     print_count("points", shard->n_points);
     print_count("features", shard->n_features);
+    if (of->config->features_type == CGM_FEATURES_PCA) {
+        print_count("components that they are projected on", of->config->n_components);
+    }
     print_count("candidates", of->pool.n_points);
     printf("  %-44s %19s\n", "candidates come from",
            is_generated(of) ? cgm_generator_name(of->config->generator_type) : "a file");

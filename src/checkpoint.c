@@ -192,6 +192,18 @@ static cgm_status check_head(cgm_comm *comm, const cgm_checkpoint *checkpoint, c
                         "checkpoint.file",
                         path);
     }
+    /* What is kept would not be quite of the same points. */
+    const cgm_config *config = checkpoint->run->config;
+    const bool depends =
+        cgm_config_components(config) > 0 &&
+        cgm_dense_is_shared(checkpoint->run->shard.n_features, config->eigensolver);
+    if (depends && head->size != comm->size) {
+        return cgm_fail(comm, CGM_ERR_INPUT,
+                        "checkpoint '%s' was made by %lld ranks, and components by ScaLAPACK "
+                        "depend on their number in the last digits; run as many, or set "
+                        "features.eigensolver = lapack from the start",
+                        path, (long long)head->size);
+    }
     return CGM_OK;
 }
 

@@ -14,6 +14,7 @@ typedef struct checkpoint_head {
     char *options;
     uint64_t input_checksum;
     cgm_instruction_set instruction_set;
+    int64_t size;      /**< ranks that made it */
     uint64_t checksum; /**< over all results of the file, as result.h says */
 } checkpoint_head;
 

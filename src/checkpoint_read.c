@@ -61,6 +61,9 @@ cgm_status checkpoint_file_read_head(const cgm_h5_file *file, checkpoint_head *h
                                     &instruction_set);
     }
     if (status == CGM_OK) {
+        status = cgm_h5_read_scalar(file, "/checkpoint", "mpi_size", CGM_H5_INT64, &head->size);
+    }
+    if (status == CGM_OK) {
         status = cgm_h5_read_scalar(file, "/checkpoint", "input_checksum", CGM_H5_UINT64,
                                     &head->input_checksum);
     }

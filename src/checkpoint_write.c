@@ -101,7 +101,9 @@ static void put_head(cgm_writer *to, const checkpoint_content *content)
     const int64_t instruction_set = content->kept > CGM_KEPT_NOTHING
                                         ? (int64_t)run->kernel.instruction_set
                                         : (int64_t)cgm_instruction_set_best();
+    const int64_t size = to->comm->size;
     cgm_writer_put_attribute(to, "/checkpoint", "instruction_set", CGM_H5_INT64, &instruction_set);
+    cgm_writer_put_attribute(to, "/checkpoint", "mpi_size", CGM_H5_INT64, &size);
 }
 
 cgm_status checkpoint_file_write(cgm_h5_file *file, void *state, uint64_t *checksum)

@@ -339,6 +339,11 @@ static bool begins_section(const cgm_option *row, const cgm_option *before)
            strncmp(row->name, before->name, length) != 0;
 }
 
+int64_t cgm_config_components(const cgm_config *config)
+{
+    return config->features_type == CGM_FEATURES_PCA ? config->n_components : 0;
+}
+
 char *cgm_config_text(cgm_comm *comm, const cgm_config *config, bool results_only)
 {
     char *text = NULL;

@@ -15,6 +15,8 @@ static_assert(sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_metho
                   sizeof(cgm_features_scaling) == sizeof(int) &&
                   sizeof(cgm_generator_type) == sizeof(int) &&
                   sizeof(cgm_class_share) == sizeof(int) &&
+                  sizeof(cgm_features_type) == sizeof(int) &&
+                  sizeof(cgm_eigensolver) == sizeof(int) &&
                   sizeof(cgm_pool_placement) == sizeof(int) &&
                   sizeof(cgm_instruction_choice) == sizeof(int),
               "words are kept as int");
@@ -287,8 +289,22 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
      NULL,
      .help = "fitted on all parties together and applied to the pool too; standard: mean 0 and\n"
              "standard deviation 1; minmax: 0 .. 1; rewards keep the unit of the input"},
-    {"features.type", "none", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("none"), NULL,
-     .help = "features are used as they come"},
+    {"features.type", "none", &cgm_option_word, FIELD(features_type),
+     CGM_WORDS([CGM_FEATURES_PLAIN] = "none", [CGM_FEATURES_PCA] = "pca"), NULL,
+     .help = "none: features are used as they come, or scaled; pca: then projected on the\n"
+             "principal components of all parties' points; rewards keep the unit of a pool in a\n"
+             "file, and are coordinates on the components where the pool was drawn on them"},
+    {"features.components", "8", &cgm_option_integer, FIELD(n_components), NULL,
+     "a whole number, 1 .. 1000000", .help = "how many, of features.type = pca", .low = 1.0,
+     .high = 1e6},
+    {"features.whiten", "true", &cgm_option_truth, FIELD(whiten), cgm_option_truth_words, NULL,
+     .help = "whether components are divided by their standard deviation"},
+    {"features.eigensolver", "auto", &cgm_option_word, FIELD(eigensolver),
+     CGM_WORDS([CGM_EIGEN_AUTO] = "auto", [CGM_EIGEN_LAPACK] = "lapack",
+               [CGM_EIGEN_SCALAPACK] = "scalapack"),
+     NULL,
+     .help = "of the components; auto: lapack up to 1,024 features, scalapack above, which shares\n"
+             "the work among the ranks, and whose last digits depend on their number"},
 
     {"generator.type", "file", &cgm_option_word, FIELD(generator_type),
      CGM_WORDS([CGM_GENERATOR_FILE] = "file", [CGM_GENERATOR_GMM] = "gmm",

@@ -16,6 +16,7 @@
 #include "cgm/sampling.h"
 #include "cost_model.h"
 #include "lengthscale_median.h"
+#include "projection_covariance.h"
 #include "shapley_grid.h"
 
 /* What travels in the choice of the median (lengthscale_median.c): a ticket, and the counts of one
@@ -32,14 +33,15 @@ enum { ORDERS_BATCH = 64, ORDERS_MOST = 1000 };
 enum { NODE_BYTES = 64, CHUNK_NODES = 256 };
 #define SKIP_LOG (-50.0)
 #define LEAST_P 1e-300
+/* Multiplications of a matrix's eigenvectors, over its rows and entries. */
+#define EIGENVECTORS_WORK 4.5
 /* Proposals that a team looks at together, at the least (sampling_team.c). */
 enum { PROPOSALS = 8 };
 
 /* ---- the stages ---- */
 
-void cgm_cost_count_spread(cgm_cost_model *of)
+void cgm_cost_count_spread(cgm_cost_model *of, double d)
 {
-    const double d = (double)of->shard->n_features;
     cgm_cost_reduction(of, 2.0 * d * sizeof(double)); /* of the pool */
     cgm_cost_reduction(of, 2.0 * d * sizeof(double));
     cgm_cost_accumulators(of, d);
@@ -71,7 +73,7 @@ static void count_input(cgm_cost_model *of)
     }
     cgm_cost_reduction(of, n * sizeof(uint64_t));
     if (of->run->config->generator_type == CGM_GENERATOR_FILE) {
-        cgm_cost_broadcast(of, 0, sizeof(cgm_points_shape));
+        cgm_cost_broadcast(of, 0, sizeof(cgm_candidates_shape));
         if (of->run->config->pool_placement == CGM_POOL_AUTO) {
             cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
         }
@@ -83,10 +85,41 @@ static void count_input(cgm_cost_model *of)
     cgm_cost_broadcast(of, 0, sizeof(bool));
 }
 
+/* Panels of the covariance matrix, its eigenvectors, and points times these. */
+static void count_projection(cgm_cost_model *of)
+{
+    const cgm_config *config = of->run->config;
+    const int64_t d = of->shard->n_features;
+    const double components = (double)(d * of->n_features);
+    double entries = 0.0;
+    for (int64_t first = 0; first < d; first += PROJECTION_PANEL) {
+        const int64_t rows = d - first < PROJECTION_PANEL ? d - first : PROJECTION_PANEL;
+        cgm_cost_accumulators(of, (double)(rows * (d - first)));
+        entries += (double)(rows * (d - first));
+    }
+    for (int r = 0; r < of->run->size; r++) {
+        const double mine = (double)cgm_dense_entries(d, config->eigensolver, of->run->size, r);
+        of->work[r].multiply_adds +=
+            of->homes[r].points * (entries + components) +
+            (of->run->is_pool_projected ? 0.0 : of->homes[r].pool) * components +
+            EIGENVECTORS_WORK * (double)d * mine;
+    }
+    if (cgm_dense_is_shared(d, config->eigensolver)) {
+        cgm_cost_reduction(of, components * sizeof(double));
+    } else {
+        cgm_cost_broadcast(of, 0, components * sizeof(double));
+    }
+    cgm_cost_broadcast(of, 0, (double)d * sizeof(double));
+}
+
 static void count_features(cgm_cost_model *of)
 {
-    if (of->run->config->scaling != CGM_SCALE_NONE) {
-        cgm_cost_count_spread(of);
+    const cgm_config *config = of->run->config;
+    if (config->scaling != CGM_SCALE_NONE || config->features_type == CGM_FEATURES_PCA) {
+        cgm_cost_count_spread(of, (double)of->shard->n_features);
+    }
+    if (config->features_type == CGM_FEATURES_PCA) {
+        count_projection(of);
     }
 }
 
@@ -95,7 +128,7 @@ static void count_median(cgm_cost_model *of)
     const cgm_shard *shard = of->shard;
     const double all = (double)shard->n_points;
     const double chosen = fmin(all, CGM_MEDIAN_POINTS);
-    const double point = (double)shard->n_features * sizeof(double);
+    const double point = (double)of->n_features * sizeof(double);
     if (all > chosen) {
         cgm_cost_gather(of, chosen * TICKET_BYTES);
         cgm_cost_broadcast(of, 0, TICKET_BYTES);
@@ -117,7 +150,7 @@ static void count_lengthscale(cgm_cost_model *of)
 {
     const cgm_cost_search *search = &of->run->search;
     cgm_cost_reduction(of, sizeof(double)); /* which instruction set? */
-    cgm_cost_count_spread(of);
+    cgm_cost_count_spread(of, (double)of->n_features);
     if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN) {
         count_median(of);
     } else if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
@@ -363,13 +396,12 @@ static void count_sampling(cgm_cost_model *of)
     const cgm_config *config = of->run->config;
     const double n = (double)of->shard->n_parties;
     const double sets = (double)config->n_inv_temp;
-    const cgm_candidates pool = {.n_points = of->run->n_candidates,
-                                 .n_features = of->shard->n_features,
-                                 .sliced = of->run->sliced};
+    const cgm_candidates pool = {
+        .n_points = of->run->n_candidates, .n_features = of->n_features, .sliced = of->run->sliced};
     const cgm_sampling_plan plan =
         cgm_sampling_plan_for(size, of->shard->n_parties, config->n_inv_temp, &pool);
     const chains all = count_chains(of, plan.by_chain);
-    const double d = (double)of->shard->n_features;
+    const double d = (double)of->n_features;
     const double elsewhere = 1.0 - 1.0 / size;
     const double teams = plan.n_teams;
     const double tasks = n * (plan.by_chain ? sets : 1.0) + teams;
@@ -394,16 +426,16 @@ static void count_sampling(cgm_cost_model *of)
 
 static void count_picture(cgm_cost_model *of)
 {
-    const double axes = fmin((double)of->shard->n_features, CGM_PICTURE_AXES);
+    const double axes = fmin((double)of->n_features, CGM_PICTURE_AXES);
     const double shown = fmin((double)of->shard->n_parties, CGM_PICTURE_PARTIES);
-    const double bins = (double)cgm_picture_bins(of->shard);
+    const double bins = (double)cgm_picture_bins(of->shard, of->n_features);
     if (of->shard->n_points < CGM_PICTURE_POINTS) {
         return;
     }
-    cgm_cost_count_spread(of);
-    if (of->shard->n_features > CGM_PICTURE_AXES &&
-        of->shard->n_features <= CGM_PICTURE_COMPONENTS) {
-        const double d = (double)of->shard->n_features;
+    cgm_cost_count_spread(of, (double)of->n_features);
+    if (of->run->config->features_type == CGM_FEATURES_PLAIN && of->n_features > CGM_PICTURE_AXES &&
+        of->n_features <= CGM_PICTURE_COMPONENTS) {
+        const double d = (double)of->n_features;
         cgm_cost_accumulators(of, d * (d + 1.0) / 2.0);
         cgm_cost_broadcast(of, 0, (d * d + d) * sizeof(double));
     }
@@ -424,7 +456,7 @@ static void count_output(cgm_cost_model *of)
 {
     const int size = of->run->size;
     const chains all = count_chains(of, false);
-    const double row = (double)of->shard->n_features * sizeof(double) +
+    const double row = (double)of->n_stored * sizeof(double) +
                        (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0);
     for (int r = 0; r < size && of->run->sliced; r++) {
         const double rows = all.draws / size * (1.0 - 1.0 / size);
@@ -465,7 +497,13 @@ const char *cgm_cost_stage_name(cgm_cost_stage stage)
 cgm_status cgm_cost_count(cgm_comm *comm, const cgm_cost_run *run, cgm_cost *cost)
 {
     *cost = (cgm_cost){.size = run->size};
-    cgm_cost_model model = {.run = run, .shard = run->shard, .comm = comm};
+    const int64_t components = cgm_config_components(run->config);
+    const int64_t d = run->shard->n_features;
+    cgm_cost_model model = {.run = run,
+                            .shard = run->shard,
+                            .n_features = components > 0 ? components : d,
+                            .n_stored = run->is_pool_projected ? components : d,
+                            .comm = comm};
     model.homes = cgm_alloc(comm, run->size, sizeof *model.homes);
     model.held = cgm_alloc(comm, run->size + 1, sizeof *model.held);
     cost->work = cgm_alloc(comm, (int64_t)CGM_COST_STAGES * run->size, sizeof *cost->work);

@@ -14,7 +14,7 @@
 /* Cells of points, whose number doubles with each round, and the centres chosen among them. */
 static void count_centres(cgm_cost_model *of, int64_t most)
 {
-    const double d = (double)of->shard->n_features;
+    const double d = (double)of->n_features;
     int64_t cells = 1;
     cgm_cost_accumulators(of, 1.0 + 2.0 * d);
     while (cells < most * CGM_GMM_CELLS) {
@@ -35,11 +35,11 @@ static void count_passes(cgm_cost_model *of, double passes, double sums)
 
 static void count_class(cgm_cost_model *of, const cgm_cost_class *class)
 {
-    const double d = (double)of->shard->n_features;
-    const double products = (double)cgm_gmm_products(of->shard->n_features);
+    const double d = (double)of->n_features;
+    const double products = (double)cgm_gmm_products(of->n_features);
     int64_t sizes[CGM_GMM_SIZES_MAX];
-    const int n_sizes = cgm_gmm_sizes(of->run->config->gmm.components, class->n_points,
-                                      of->shard->n_features, sizes);
+    const int n_sizes =
+        cgm_gmm_sizes(of->run->config->gmm.components, class->n_points, of->n_features, sizes);
     const int64_t most = sizes[n_sizes - 1];
     cgm_cost_reduction(of, sizeof(int64_t));
     cgm_cost_accumulators(of, d);
@@ -80,7 +80,7 @@ void cgm_cost_count_generator(cgm_cost_model *of)
     if (config->generator_type == CGM_GENERATOR_FILE) {
         return;
     }
-    cgm_cost_count_spread(of);
+    cgm_cost_count_spread(of, (double)of->n_features);
     if (of->shard->has_labels) {
         count_labels(of);
     }
@@ -99,7 +99,7 @@ void cgm_cost_count_generator(cgm_cost_model *of)
 
 static double mixture_bytes(const cgm_cost_model *of, int rank)
 {
-    const int64_t d = of->shard->n_features;
+    const int64_t d = of->n_features;
     const double products = (double)cgm_gmm_products(d);
     const double threads = (double)of->run->config->threads;
     double most = 0.0;

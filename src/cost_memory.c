@@ -6,6 +6,7 @@
 #include "cgm/kernel.h"
 #include "cgm/sampling.h"
 #include "cost_model.h"
+#include "projection_covariance.h"
 
 /* Names and their places in the heap. */
 #define NAME_BYTES 48.0
@@ -54,37 +55,75 @@ static bool is_generated(const cgm_cost_model *of)
 static bytes keep_pool(const cgm_cost_model *of, int rank)
 {
     return of_pool(of, rank,
-                   row_bytes(of) + (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0));
+                   (double)of->n_stored * sizeof(double) +
+                       (of->run->has_candidate_labels ? sizeof(int64_t) : 0.0));
 }
 
 static bytes keep_input(const cgm_cost_model *of, int rank)
 {
     const double point = row_bytes(of) + (of->shard->has_labels ? sizeof(int64_t) : 0.0);
     bytes kept = is_generated(of) ? (bytes){0.0, 0.0} : keep_pool(of, rank);
+    kept.shared += (double)of->run->n_test * point;
     kept.own += of->homes[rank].points * point +
                 (double)of->shard->n_parties * (NAME_BYTES + 3.0 * sizeof(int64_t));
     return kept;
 }
 
-/* The scaled pool. */
-static bytes keep_scaled(const cgm_cost_model *of, int rank)
+/* A point as the kernel sees it. */
+static double point_bytes(const cgm_cost_model *of)
 {
-    const bool scaled = of->run->config->scaling != CGM_SCALE_NONE;
-    return scaled ? of_pool(of, rank, row_bytes(of)) : (bytes){0.0, 0.0};
+    return (double)of->n_features * sizeof(double);
+}
+
+static bool is_projected(const cgm_cost_model *of)
+{
+    return of->run->config->features_type == CGM_FEATURES_PCA;
+}
+
+/* The pool as the kernel sees it, where it is stored otherwise. */
+static bytes keep_seen(const cgm_cost_model *of, int rank)
+{
+    const bool apart =
+        is_projected(of) ? !of->run->is_pool_projected : of->run->config->scaling != CGM_SCALE_NONE;
+    return apart ? of_pool(of, rank, point_bytes(of)) : (bytes){0.0, 0.0};
+}
+
+/* Projected points of the parties take the place of those as read. */
+static double keep_projected(const cgm_cost_model *of, int rank)
+{
+    return of->homes[rank].points * (point_bytes(of) - row_bytes(of));
+}
+
+/* Projected points beside those as read; blocks of points, and a panel of the covariance matrix;
+ * the matrix, which the ranks of a node share, and its eigenproblem. */
+static bytes beside_projection(const cgm_cost_model *of, int rank)
+{
+    const cgm_config *config = of->run->config;
+    const int64_t d = of->shard->n_features;
+    if (!is_projected(of)) {
+        return (bytes){0.0, 0.0};
+    }
+    const double panel = fmin((double)d, PROJECTION_PANEL) * (double)d;
+    const double entries = (double)cgm_dense_entries(d, config->eigensolver, of->run->size, rank);
+    return (bytes){
+        of->homes[rank].points * point_bytes(of) + 2.0 * CGM_BLOCK_POINTS * row_bytes(of) +
+            panel * (double)(sizeof(double) + sizeof(cgm_accumulator)) +
+            (4.0 * entries + (2.0 * (double)of->n_features + 8.0) * (double)d) * sizeof(double),
+        (double)d * row_bytes(of)};
 }
 
 /* The pool that is drawn, and scaled. */
 static bytes keep_drawn(const cgm_cost_model *of, int rank)
 {
     bytes kept = keep_pool(of, rank);
-    add(&kept, keep_scaled(of, rank));
+    add(&kept, keep_seen(of, rank));
     return kept;
 }
 
 /* The packed pool, from the first walk round the ring on. */
 static bytes keep_packed(const cgm_cost_model *of, int rank)
 {
-    bytes kept = of_pool(of, rank, row_bytes(of));
+    bytes kept = of_pool(of, rank, point_bytes(of));
     kept.own += (double)of->run->n_candidates / CGM_BLOCK_POINTS *
                 (double)(sizeof(cgm_block) + sizeof(cgm_segment));
     return kept;
@@ -188,9 +227,8 @@ static double kept_rewards(const cgm_cost_model *of, int rank, double row)
  * drawn, before it is handed over. */
 static double sampling_bytes(const cgm_cost_model *of, int rank)
 {
-    const cgm_candidates pool = {.n_points = of->run->n_candidates,
-                                 .n_features = of->shard->n_features,
-                                 .sliced = of->run->sliced};
+    const cgm_candidates pool = {
+        .n_points = of->run->n_candidates, .n_features = of->n_features, .sliced = of->run->sliced};
     const cgm_sampling_plan plan = cgm_sampling_plan_for(of->run->size, of->shard->n_parties,
                                                          of->run->config->n_inv_temp, &pool);
     const double part = of->run->sliced ? of->homes[rank].pool
@@ -199,14 +237,14 @@ static double sampling_bytes(const cgm_cost_model *of, int rank)
     for (int r = 0; r < of->run->size; r++) {
         drawn += kept_rewards(of, r, 2.0 * sizeof(double)) / plan.n_teams;
     }
-    const double points = of->run->size > 1 ? of->homes[rank].points * row_bytes(of) : 0.0;
+    const double points = of->run->size > 1 ? of->homes[rank].points * point_bytes(of) : 0.0;
     return ((double)plan.n_chains + 1.0) * part * sizeof(double) + points + 2.0 * drawn;
 }
 
 /* Points and labels of the rewards at one β. */
 static double output_bytes(const cgm_cost_model *of, int rank)
 {
-    return kept_rewards(of, rank, row_bytes(of) + sizeof(int64_t)) /
+    return kept_rewards(of, rank, (double)(of->n_stored + 1) * sizeof(double)) /
            (double)of->run->config->n_inv_temp;
 }
 
@@ -217,8 +255,10 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
     const bool search = of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE;
     for (int r = 0; r < size; r++) {
         bytes kept = keep_input(of, r);
+        const bytes projection = beside_projection(of, r);
         double beside[CGM_COST_STAGES] = {
             [CGM_COST_INPUT] = n * (2.0 * NAME_BYTES + (double)sizeof(cgm_place)),
+            [CGM_COST_FEATURES] = projection.own,
             [CGM_COST_GENERATOR] = cgm_cost_generator_bytes(of, r),
             [CGM_COST_LENGTHSCALE] = search ? lengthscale_bytes(of, r) : 0.0,
             [CGM_COST_KERNEL_SUMS] = kernel_sums_bytes(of, r),
@@ -231,8 +271,9 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
             [CGM_COST_OUTPUT] = output_bytes(of, r),
         };
         for (int k = 0; k < CGM_COST_STAGES; k++) {
+            kept.own += k == CGM_COST_FEATURES + 1 ? keep_projected(of, r) : 0.0;
             if (k == CGM_COST_FEATURES && !is_generated(of)) {
-                add(&kept, keep_scaled(of, r));
+                add(&kept, keep_seen(of, r));
             } else if (k == CGM_COST_GENERATOR && is_generated(of)) {
                 add(&kept, keep_drawn(of, r));
             } else if (k == (search ? CGM_COST_LENGTHSCALE : CGM_COST_KERNEL_SUMS)) {
@@ -246,7 +287,8 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
                 kept.own += kept_rewards(of, r, 2.0 * sizeof(double));
             }
             work[k * size + r].own_memory = kept.own + beside[k];
-            work[k * size + r].shared_memory = kept.shared;
+            work[k * size + r].shared_memory =
+                kept.shared + (k == CGM_COST_FEATURES ? projection.shared : 0.0);
         }
     }
 }

@@ -157,7 +157,7 @@ static void count_privacy(cgm_cost_model *of)
 static void count_journey(cgm_cost_model *of, bool slices, double more)
 {
     const int size = of->run->size;
-    const double point = (double)of->shard->n_features * sizeof(double);
+    const double point = (double)of->n_features * sizeof(double);
     double all = 0.0;
     for (int r = 0; r < size; r++) {
         all += (of->homes[r].points + (slices ? of->homes[r].pool : 0.0) + more / size) * point;
@@ -193,7 +193,7 @@ static double groups(const cgm_cost_model *of)
 
 static void count_moments(cgm_cost_model *of)
 {
-    const double d = (double)of->shard->n_features;
+    const double d = (double)of->n_features;
     cgm_cost_accumulators(of, (groups(of) + 1.0) * (d + d * (d + 1.0) / 2.0));
     cgm_cost_reduction(of, groups(of) * sizeof(double));
 }
@@ -242,12 +242,12 @@ static double journey_bytes(const cgm_cost_model *of, int rank, bool slices, dou
     }
     const double own = of->homes[rank].points + (slices ? of->homes[rank].pool : 0.0);
     return (own + others * largest + (1.0 + others) * more / of->run->size) *
-           (double)of->shard->n_features * sizeof(double);
+           (double)of->n_features * sizeof(double);
 }
 
 static double kl_bytes(const cgm_cost_model *of, int rank)
 {
-    const double query = (double)(of->shard->n_features + CGM_NEAREST) * sizeof(double);
+    const double query = (double)(of->n_features + CGM_NEAREST) * sizeof(double);
     const double points = of->homes[rank].points;
     const double rewards = all_reward_points(of);
     const double in_all = points + share(of, rank, true, of->run->rewards.different);
@@ -261,14 +261,14 @@ static double kl_bytes(const cgm_cost_model *of, int rank)
 
 static double privacy_bytes(const cgm_cost_model *of, int rank)
 {
-    const double point = (double)of->shard->n_features * sizeof(double);
+    const double point = (double)of->n_features * sizeof(double);
     return privacy_queries(of, rank) * (point + RECORD_BYTES + SORTED_BYTES) +
            journey_bytes(of, rank, false, 0.0);
 }
 
 static double moments_of_batch(const cgm_cost_model *of)
 {
-    const double of_group = (double)moments_bytes(of->shard->n_features);
+    const double of_group = (double)moments_bytes(of->n_features);
     return fmin(groups(of) * of_group,
                 fmax(BATCH_BYTES, (1.0 + (double)of->run->config->n_inv_temp) * of_group));
 }

@@ -27,7 +27,7 @@ static void close_block(const cgm_cost_model *of, open_block *block, cgm_cost_ho
     to->party_columns[block->number % 2] += points;
     to->party_squares += points * points;
     to->party_diagonal += points * points - block->begins;
-    to->packed += padded(block->n_points) * (double)of->shard->n_features;
+    to->packed += padded(block->n_points) * (double)of->n_features;
     *block = (open_block){.number = block->number + (block->n_points > 0)};
 }
 
@@ -52,7 +52,7 @@ static void add_share(const cgm_cost_model *of, int64_t first, int64_t end, open
 static void add_slice(const cgm_cost_model *of, int64_t first, int64_t end, int64_t n_party_blocks,
                       cgm_cost_home *to)
 {
-    const double features = (double)of->shard->n_features;
+    const double features = (double)of->n_features;
     int64_t number = 0;
     to->pool = (double)(end - first);
     for (; first < end; first += CGM_BLOCK_POINTS, number++) {
@@ -94,7 +94,7 @@ void cgm_cost_list_homes(cgm_cost_model *of)
         of->largest = fmax(of->largest, to->travelling);
         of->longest = fmax(of->longest, to->pool);
     }
-    of->packed_pool = padded(of->run->n_candidates) * (double)shard->n_features;
+    of->packed_pool = padded(of->run->n_candidates) * (double)of->n_features;
 }
 
 /* ---- communication, as comm.c counts it ---- */

@@ -30,6 +30,9 @@ typedef struct cgm_cost_home {
 typedef struct cgm_cost_model {
     const cgm_cost_run *run;
     const cgm_shard *shard;
+    int64_t
+        n_features;   /* of the points as the kernel sees them: components if they are projected */
+    int64_t n_stored; /* of the pool and the rewards as they are stored */
     cgm_cost_home *homes; /* [size] */
     double largest;       /* most that any rank sends round */
     double longest;       /* longest slice of the pool */
@@ -59,8 +62,8 @@ void cgm_cost_gather(cgm_cost_model *of, double bytes);
 /** Every rank sends elements first[r] .. first[r + 1] - 1 to all others. */
 void cgm_cost_all_gather(cgm_cost_model *of, const int64_t *first, double element);
 
-/** Local. The ranges and moments of all points (spread.c). */
-void cgm_cost_count_spread(cgm_cost_model *of);
+/** Local. The ranges and moments of d features of all points (spread.c). */
+void cgm_cost_count_spread(cgm_cost_model *of, double d);
 
 /** Local. The stage `generator`. */
 void cgm_cost_count_generator(cgm_cost_model *of);

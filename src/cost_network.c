@@ -17,7 +17,7 @@ enum { NUMBERS = 2 * CGM_GAN_DIRECTIONS };
 
 static cgm_gan_network network_of(const cgm_cost_model *of)
 {
-    return cgm_gan_network_of(&of->run->config->gan, of->shard->n_features,
+    return cgm_gan_network_of(&of->run->config->gan, of->n_features,
                               of->shard->has_labels ? of->run->n_classes : 0);
 }
 

@@ -18,7 +18,7 @@ static int64_t significance_points(const cgm_cost_model *of)
 static void count_chosen(cgm_cost_model *of, double chosen)
 {
     const double all = (double)(of->shard->n_points + of->run->n_candidates);
-    const double point = (double)of->shard->n_features * sizeof(double);
+    const double point = (double)of->n_features * sizeof(double);
     for (int r = 0; r < of->run->size && of->run->size > 1; r++) {
         const double own = chosen * (of->homes[r].points + of->homes[r].pool) / all;
         of->work[r].bytes_sent += own * point;
@@ -74,5 +74,5 @@ double cgm_cost_significance_memory(const cgm_cost_model *of, int rank)
     const double entries =
         (double)cgm_dense_entries((int64_t)n, CGM_EIGEN_AUTO, of->run->size, rank);
     return own * KEY_BYTES + DIGIT_BYTES +
-           (2.0 * n * (double)of->shard->n_features + entries + 8.0 * n) * sizeof(double);
+           (2.0 * n * (double)of->n_features + entries + 8.0 * n) * sizeof(double);
 }

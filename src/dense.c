@@ -65,6 +65,14 @@ void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const doub
                 cgm_int(columns));
 }
 
+void cgm_dense_multiply_columns(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                const double *b, int64_t stride, double *c)
+{
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, cgm_int(rows), cgm_int(columns),
+                cgm_int(inner), 1.0, a, cgm_int(stride), b, cgm_int(stride), 0.0, c,
+                cgm_int(columns));
+}
+
 /* ---- eigenproblems by LAPACK ---- */
 
 static cgm_status fail_to_converge(cgm_comm *comm, const char *routine, int info)
@@ -352,14 +360,14 @@ static cgm_status solve_together(cgm_comm *comm, const cgm_symmetric *matrix, in
 
 /* ---- either of them ---- */
 
-static bool is_solved_alone(int64_t n, cgm_eigensolver solver)
+bool cgm_dense_is_shared(int64_t n, cgm_eigensolver solver)
 {
-    return solver == CGM_EIGEN_LAPACK || (solver == CGM_EIGEN_AUTO && n <= CGM_LAPACK_MOST);
+    return solver == CGM_EIGEN_SCALAPACK || (solver == CGM_EIGEN_AUTO && n > CGM_LAPACK_MOST);
 }
 
 int64_t cgm_dense_entries(int64_t n, cgm_eigensolver solver, int size, int rank)
 {
-    if (is_solved_alone(n, solver)) {
+    if (!cgm_dense_is_shared(n, solver)) {
         return rank == 0 ? n * n : 0;
     }
     grid on = {0};
@@ -376,7 +384,7 @@ cgm_status cgm_dense_leading(cgm_comm *comm, const cgm_symmetric *matrix, cgm_ei
 {
     const int64_t n = matrix->n;
     cgm_status status = CGM_OK;
-    if (!is_solved_alone(n, solver)) {
+    if (cgm_dense_is_shared(n, solver)) {
         status = solve_together(comm, matrix, n_vectors, values, vectors);
     } else {
         if (comm->rank == 0) {

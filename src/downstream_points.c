@@ -355,6 +355,7 @@ static cgm_status share_rewards(cgm_comm *comm, downstream_points *all, const in
 {
     cgm_candidates pool = all->run->candidates;
     pool.original = pool.points; /* as the parties' points are: in the features computed with */
+    pool.n_original_features = pool.n_features;
     const size_t row_bytes = (size_t)pool.n_features * sizeof(double);
     int64_t *indices = cgm_alloc(comm, n, sizeof *indices);
     int64_t *labels = cgm_alloc(comm, n, sizeof *labels);

@@ -94,7 +94,7 @@ cgm_status cgm_features_scale(cgm_comm *comm, cgm_features_scaling scaling, cgm_
                               cgm_candidates *candidates, cgm_testset *testset,
                               cgm_features *features)
 {
-    *features = (cgm_features){.scaling = scaling};
+    *features = (cgm_features){.scaling = scaling, .n_features = shard->n_features};
     if (scaling == CGM_SCALE_NONE) {
         return CGM_OK;
     }
@@ -120,5 +120,8 @@ void cgm_features_destroy(cgm_features *features)
 {
     free(features->mean);
     free(features->scale);
+    free(features->range);
+    free(features->components);
+    free(features->explained_variance);
     *features = (cgm_features){0};
 }

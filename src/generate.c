@@ -6,6 +6,7 @@
 #include "cgm/pipeline.h"
 #include "cgm/provenance.h"
 #include "cgm/report.h"
+#include "features_file.h"
 #include "newfile.h"
 #include "option.h"
 #include "output_pool.h"
@@ -107,6 +108,9 @@ static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checks
     const cgm_run *run = state;
     cgm_writer to = {.comm = file->comm, .file = file};
     output_put_candidates(&to, &run->candidates);
+    if (run->features.n_components > 0) {
+        features_file_put(&to, &run->features);
+    }
     output_put_generator(&to, run->config->generator_type, &run->model);
     put_origin(&to, run);
     cgm_writer_total(&to);
@@ -120,15 +124,17 @@ static cgm_status write_pool(cgm_comm *comm, const char *path, cgm_run *run)
         .path = path,
         .option = options[0].name,
         .mode = 0640,
-        .bytes =
-            (int64_t)sizeof(double) * output_pool_words(&run->candidates, &run->model) + (1 << 18),
+        .bytes = (int64_t)sizeof(double) * (output_pool_words(&run->candidates, &run->model) +
+                                            features_file_words(&run->features)) +
+                 (1 << 18),
         .write = write_content,
         .state = run,
     };
     cgm_status status = cgm_newfile_write_together(comm, &file);
     if (status == CGM_OK && comm->rank == 0) {
-        printf("%s: %lld candidates of %lld features, %s; use it as input.candidates\n", path,
+        printf("%s: %lld candidates of %lld %s, %s; use it as input.candidates\n", path,
                (long long)run->candidates.n_points, (long long)run->candidates.n_features,
+               run->candidates.is_projected ? "components" : "features",
                run->candidates.has_labels ? "with labels" : "without labels");
     }
     return status;

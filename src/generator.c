@@ -20,10 +20,35 @@ const char *cgm_generator_name(cgm_generator_type type)
     return names[type];
 }
 
+/* Whether the pool consists of coordinates on components. */
+static cgm_status find_projection(const cgm_h5_file *file, bool *is_projected)
+{
+    cgm_h5_kind kind = CGM_H5_MISSING;
+    int64_t projected = 0;
+    cgm_status status = cgm_h5_find(file, "/features/components", &kind);
+    if (status == CGM_OK && kind != CGM_H5_MISSING) {
+        status = cgm_h5_read_scalar(file, "/features", "pool_projected", CGM_H5_INT64, &projected);
+    }
+    *is_projected = projected != 0;
+    return status;
+}
+
+static cgm_status check_columns(cgm_comm *comm, const char *path, int64_t found, int64_t expected)
+{
+    if (found != expected) {
+        return cgm_fail(comm, CGM_ERR_INPUT,
+                        "file '%s', dataset '" GROUP "/data': its points have %lld features "
+                        "(columns), those of the parties have %lld",
+                        path, (long long)found, (long long)expected);
+    }
+    return CGM_OK;
+}
+
 /* What the pool is, on rank 0. */
 static cgm_status describe_pool(cgm_comm *comm, const char *path, int64_t n_features,
-                                cgm_points_shape *shape)
+                                cgm_candidates_shape *shape)
 {
+    cgm_points_shape found = {0};
     struct stat state;
     if (stat(path, &state) != 0 || !S_ISREG(state.st_mode)) {
         return cgm_fail(comm, CGM_ERR_INPUT,
@@ -44,30 +69,29 @@ static cgm_status describe_pool(cgm_comm *comm, const char *path, int64_t n_feat
                           path);
     }
     if (status == CGM_OK) {
-        status = cgm_points_describe(&file, GROUP, shape);
+        status = cgm_points_describe(&file, GROUP, &found);
+    }
+    if (status == CGM_OK) {
+        status = find_projection(&file, &shape->is_projected);
     }
     cgm_h5_close(&file);
     if (status != CGM_OK) {
         return status;
     }
-    if (shape->n_features != n_features) {
-        return cgm_fail(comm, CGM_ERR_INPUT,
-                        "file '%s', dataset '" GROUP "/data': its points have %lld features "
-                        "(columns), those of the parties have %lld",
-                        path, (long long)shape->n_features, (long long)n_features);
-    }
-    return CGM_OK;
+    shape->n_points = found.n_points;
+    shape->n_features = found.n_features;
+    shape->has_labels = found.has_labels;
+    return shape->is_projected ? CGM_OK : check_columns(comm, path, found.n_features, n_features);
 }
 
 cgm_status cgm_candidates_describe(cgm_comm *comm, const char *path, int64_t n_features,
                                    cgm_candidates_shape *shape)
 {
-    cgm_points_shape found = {0};
+    *shape = (cgm_candidates_shape){0};
     cgm_status status =
-        cgm_agree(comm, comm->rank == 0 ? describe_pool(comm, path, n_features, &found) : CGM_OK);
+        cgm_agree(comm, comm->rank == 0 ? describe_pool(comm, path, n_features, shape) : CGM_OK);
     if (status == CGM_OK) {
-        cgm_comm_broadcast(comm, &found, sizeof found, 0);
-        *shape = (cgm_candidates_shape){found.n_points, found.has_labels};
+        cgm_comm_broadcast(comm, shape, sizeof *shape, 0);
     }
     return status;
 }
@@ -161,9 +185,12 @@ cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
                                  const cgm_candidates_shape *shape, bool sliced,
                                  cgm_candidates *candidates)
 {
+    const int64_t d = shape->n_features > 0 ? shape->n_features : shard->n_features;
     *candidates = (cgm_candidates){.n_points = shape->n_points,
-                                   .n_features = shard->n_features,
+                                   .n_features = d,
+                                   .n_original_features = d,
                                    .has_labels = shape->has_labels,
+                                   .is_projected = shape->is_projected,
                                    .sliced = sliced};
     candidates->first = cgm_alloc(comm, comm->size + 1, sizeof *candidates->first);
     candidates->pool = cgm_alloc(comm, 1, sizeof *candidates->pool);
@@ -175,7 +202,7 @@ cgm_status cgm_candidates_create(cgm_comm *comm, const cgm_shard *shard,
     cgm_candidates_slice(comm->size, shard, shape->n_points, candidates->first);
     candidates->held_first = sliced ? candidates->first[comm->rank] : 0;
     candidates->held_end = sliced ? candidates->first[comm->rank + 1] : shape->n_points;
-    const size_t row_bytes = (size_t)shard->n_features * sizeof *candidates->original;
+    const size_t row_bytes = (size_t)d * sizeof *candidates->original;
     status = allocate_rows(comm, candidates, row_bytes, &candidates->points_memory,
                            &candidates->original);
     candidates->points = candidates->original;
@@ -279,7 +306,8 @@ static void limit_values(double *points, int64_t count)
     }
 }
 
-static void draw_part(cgm_comm *comm, const cgm_model *model, uint64_t seed,
+/* scaled: of features that were scaled alone, and go back to the unit of the input. */
+static void draw_part(cgm_comm *comm, const cgm_model *model, uint64_t seed, bool scaled,
                       const cgm_features *features, cgm_candidates *candidates)
 {
     const rows part = rows_to_fill(comm, candidates);
@@ -294,7 +322,7 @@ static void draw_part(cgm_comm *comm, const cgm_model *model, uint64_t seed,
         double *points = candidates->original + place * d;
         model->draw(model->state, seed, first, count, points,
                     candidates->has_labels ? candidates->labels + place : NULL);
-        if (features->scaling != CGM_SCALE_NONE) {
+        if (scaled) {
             cgm_features_invert(features, count, d, points, points);
         }
         limit_values(points, count * d);
@@ -305,17 +333,20 @@ cgm_status cgm_candidates_draw(cgm_comm *comm, const cgm_model *model, uint64_t 
                                const cgm_shard *shard, cgm_pool_placement placement,
                                const cgm_features *features, cgm_candidates *candidates)
 {
-    const cgm_candidates_shape shape = {candidates->n_points, model->has_labels};
+    const bool projected = features->n_components > 0;
+    const bool scaled = features->scaling != CGM_SCALE_NONE && !projected;
+    const cgm_candidates_shape shape = {.n_points = candidates->n_points,
+                                        .has_labels = model->has_labels,
+                                        .is_projected = projected,
+                                        .n_features = shard->n_features};
     const bool sliced = cgm_candidates_are_sliced(comm, placement, &shape, shard->n_features);
     cgm_status status = cgm_candidates_create(comm, shard, &shape, sliced, candidates);
     if (status != CGM_OK) {
         return status;
     }
-    draw_part(comm, model, seed, features, candidates);
+    draw_part(comm, model, seed, scaled, features, candidates);
     finish_rows(comm, candidates);
-    return features->scaling != CGM_SCALE_NONE
-               ? cgm_features_apply_to_pool(comm, features, candidates)
-               : CGM_OK;
+    return scaled ? cgm_features_apply_to_pool(comm, features, candidates) : CGM_OK;
 }
 
 int64_t cgm_candidates_count(const cgm_candidates *candidates, int rank)

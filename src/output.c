@@ -6,6 +6,7 @@
 
 #include "cgm/provenance.h"
 #include "cgm/result.h"
+#include "features_file.h"
 #include "kept_sums.h"
 #include "newfile.h"
 #include "output_metrics.h"
@@ -140,15 +141,10 @@ static void put_kernel(writer *to)
                              &diagnostics->worst_marginal);
 }
 
-/* What scaling did to the features, if it did anything. */
+/* What was done to the features, if anything was. */
 static void put_features(writer *to)
 {
-    const cgm_features *features = &to->run->features;
-    const int64_t d = to->run->shard.n_features;
-    if (features->scaling != CGM_SCALE_NONE) {
-        cgm_writer_put_array(&to->out, "/features/mean", CGM_H5_DOUBLE, d, features->mean);
-        cgm_writer_put_array(&to->out, "/features/scale", CGM_H5_DOUBLE, d, features->scale);
-    }
+    features_file_put(&to->out, &to->run->features);
 }
 
 static bool is_pool_generated(const cgm_run *run)
@@ -263,9 +259,9 @@ static const char *set_path(const cgm_reward_set *set, const char *name, char pa
 static void put_rewards(writer *to, const cgm_reward_set *set, int64_t first, int64_t n_rows)
 {
     const cgm_candidates *pool = &to->run->candidates;
-    const size_t row_bytes = (size_t)pool->n_features * sizeof *pool->original;
+    const size_t row_bytes = (size_t)pool->n_original_features * sizeof *pool->original;
     const int64_t total = set->offsets[to->run->shard.n_parties];
-    const int64_t dims[2] = {total, pool->n_features};
+    const int64_t dims[2] = {total, pool->n_original_features};
     char path[PATH_ROOM];
     double *points = cgm_alloc(to->out.comm, n_rows, row_bytes);
     int64_t *labels = cgm_alloc(to->out.comm, n_rows, sizeof *labels);
@@ -448,16 +444,17 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
     int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
     words += 2 * run->sums.layers.n_layers * run->candidates.n_points;
     words += is_pool_generated(run) ? output_pool_words(&run->candidates, &run->model) : 0;
+    words += features_file_words(&run->features);
     if (n_parties <= CGM_ENUMERATE_MAX) {
         words += INT64_C(1) << n_parties;
     }
     for (int64_t s = 0; s < run->sampling.n_sets; s++) {
         const int64_t n_rows = run->sampling.sets[s].offsets[n_parties];
-        words += n_rows * (run->candidates.n_features + 3) + 8 * n_parties + 4096;
+        words += n_rows * (run->candidates.n_original_features + 3) + 8 * n_parties + 4096;
         words += run->metrics.n_sets > 0 ? CGM_METRIC_COLUMNS * (n_parties + 256) : 0;
     }
     words += run->picture.n_axes > 0
-                 ? (run->picture.n_shown + 1) * run->picture.n_cells + 4 * run->shard.n_features
+                 ? (run->picture.n_shown + 1) * run->picture.n_cells + 4 * run->picture.n_features
                  : 0;
     words += (int64_t)CGM_TIMER_STAGES * (5 * comm->size + 16);
     int64_t texts = (int64_t)strlen(run->command) + comm->size * (int64_t)sizeof comm->host;

@@ -9,6 +9,7 @@
 #include "cgm/h5.h"
 #include "cgm/output.h"
 #include "cgm/provenance.h"
+#include "features_file.h"
 #include "newfile.h"
 
 /* Bytes of a name that its file's name has at most: the temporary one adds a host and a process,
@@ -203,7 +204,7 @@ typedef struct drawn {
     int64_t count;
     const int64_t *indices;
     const double *values;
-    double *points;         /* [count][n_features] as read */
+    double *points;         /* [count][n_original_features] as read */
     int64_t *labels;        /* [count], or NULL */
     double *candidate_sums; /* u [count] */
 } drawn;
@@ -282,10 +283,12 @@ static void put_kernel(writer *to)
     put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, one ? 1 : kernel->n_features,
               one ? &kernel->lengthscale : kernel->feature_lengthscales);
     put_attribute(to, "/kernel", "type", CGM_H5_TEXT, cgm_kernel_name(kernel->type));
-    if (run->features.scaling != CGM_SCALE_NONE) {
-        const int64_t d = run->shard.n_features;
-        put_array(to, "/features/mean", CGM_H5_DOUBLE, d, run->features.mean);
-        put_array(to, "/features/scale", CGM_H5_DOUBLE, d, run->features.scale);
+}
+
+static void put_features(writer *to)
+{
+    if (to->status == CGM_OK) {
+        to->status = features_file_write(to->file, &to->run->features);
     }
 }
 
@@ -293,7 +296,7 @@ static void put_reward(writer *to, const cgm_reward_set *set, const drawn *rewar
 {
     const int64_t i = to->party;
     const int64_t offsets[2] = {0, reward->count};
-    const int64_t dims[2] = {reward->count, to->run->candidates.n_features};
+    const int64_t dims[2] = {reward->count, to->run->candidates.n_original_features};
     const struct {
         const char *name;
         cgm_h5_type type;
@@ -331,6 +334,7 @@ static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checks
     to->file = file;
     put_root(to);
     put_party(to);
+    put_features(to);
     put_kernel(to);
     for (int64_t s = 0; s < to->run->sampling.n_sets; s++) {
         put_reward(to, &to->run->sampling.sets[s], &to->rewards[s]);
@@ -374,7 +378,7 @@ static cgm_status fetch_rewards(cgm_comm *comm, const cgm_run *run, int64_t part
     const cgm_candidates *pool = &run->candidates;
     /* u lies as the points do: as points of one feature, the same question fetches it. */
     cgm_candidates sums = *pool;
-    sums.n_features = 1;
+    sums.n_original_features = 1;
     sums.held_first = run->sums.held_first;
     sums.original = run->sums.candidate_sums;
     const int64_t keeps_from = run->shard.first_party[comm->rank];
@@ -385,7 +389,7 @@ static cgm_status fetch_rewards(cgm_comm *comm, const cgm_run *run, int64_t part
         const int64_t count = party < 0 ? 0 : set->offsets[party + 1] - set->offsets[party];
         drawn *to = &rewards[s];
         *to = (drawn){count, set->indices + first, set->values + first, NULL, NULL, NULL};
-        to->points = cgm_alloc(comm, count, (size_t)pool->n_features * sizeof *to->points);
+        to->points = cgm_alloc(comm, count, (size_t)pool->n_original_features * sizeof *to->points);
         to->labels = pool->has_labels ? cgm_alloc(comm, count, sizeof *to->labels) : NULL;
         to->candidate_sums = cgm_alloc(comm, count, sizeof *to->candidate_sums);
         bool complete = to->points != NULL && to->candidate_sums != NULL &&

@@ -7,6 +7,7 @@
 
 #include "cgm/accumulator.h"
 #include "cgm/dense.h"
+#include "cgm/projection.h"
 #include "cgm/spread.h"
 #include "cgm/tolerance.h"
 #include "selection.h"
@@ -37,6 +38,11 @@ double cgm_picture_coordinate(const cgm_picture *picture, const double *point, i
     return sum;
 }
 
+static bool is_projected(const painter *of)
+{
+    return of->features->n_components > 0;
+}
+
 /* ---- from the unit of the shard to that of the input ---- */
 
 static double unit(const painter *of, int64_t f)
@@ -55,6 +61,10 @@ static double in_unit(const painter *of, int64_t f, double value)
 static void project(const painter *of, const double *scaled, double *point,
                     double coordinates[CGM_PICTURE_AXES])
 {
+    if (is_projected(of)) {
+        memcpy(coordinates, scaled, (size_t)of->picture->n_axes * sizeof *coordinates);
+        return;
+    }
     for (int64_t f = 0; f < of->picture->n_features; f++) {
         point[f] = in_unit(of, f, scaled[f]);
     }
@@ -183,9 +193,37 @@ static cgm_status take_components(painter *of)
     return status;
 }
 
+/* The first coordinates of the shard's points; how rewards come to them depends on what these
+ * are. */
+static void take_coordinates(painter *of)
+{
+    const cgm_features *features = of->features;
+    const int64_t d = of->picture->n_features;
+    for (int64_t a = 0; a < of->picture->n_axes; a++) {
+        double *row = of->picture->projection + a * d;
+        const double divisor = cgm_projection_unit(features, a);
+        if (features->pool_projected) {
+            row[a] = 1.0;
+        }
+        for (int64_t f = 0; f < d && !features->pool_projected; f++) {
+            row[f] = features->components[a * d + f] / divisor / features->scale[f];
+        }
+        snprintf(of->picture->axes[a], CGM_PICTURE_AXIS, "pc%d", (int)a + 1);
+        of->centre[a] = of->spread.mean[a];
+        of->deviation[a] = of->spread.deviation[a];
+    }
+    if (!features->pool_projected) {
+        memcpy(of->picture->mean, features->mean, (size_t)d * sizeof *features->mean);
+    }
+}
+
 static cgm_status choose_axes(painter *of)
 {
     const int64_t d = of->picture->n_features;
+    if (is_projected(of)) {
+        take_coordinates(of);
+        return CGM_OK;
+    }
     if (d > CGM_PICTURE_COMPONENTS) {
         take_widest(of);
         return CGM_OK;
@@ -235,7 +273,7 @@ static void trim(painter *of, int64_t axis, const int64_t *counts)
 /* counts [n_axes][STRIPS + 2], point [n_features] are work space. */
 static void find_edges(painter *of, int64_t *counts, double *point)
 {
-    const int64_t d = of->picture->n_features;
+    const int64_t d = of->shard->n_features;
     const int64_t n_axes = of->picture->n_axes;
     for (int64_t i = 0; i < of->shard->n_local_points; i++) {
         double at[CGM_PICTURE_AXES];
@@ -266,12 +304,12 @@ static void widen(painter *of)
 
 /* ---- counts ---- */
 
-int64_t cgm_picture_bins(const cgm_shard *shard)
+int64_t cgm_picture_bins(const cgm_shard *shard, int64_t n_features)
 {
     const double mean = (double)shard->n_points / (double)shard->n_parties;
     const double points = fmax(mean, (double)shard->n_points / 16.0);
     const int64_t half = (int64_t)llround(0.25 * sqrt(points));
-    const int64_t bins = shard->n_features == 1 ? 4 * half : 2 * half;
+    const int64_t bins = n_features == 1 ? 4 * half : 2 * half;
     return bins < BINS_LEAST ? BINS_LEAST : bins > BINS_MOST ? BINS_MOST : bins;
 }
 
@@ -309,7 +347,7 @@ static void count_cells(const painter *of, double *point)
         const int64_t row = row_of(picture, shard->share_party[k]);
         for (int64_t i = shard->share_first[k]; i < shard->share_first[k + 1]; i++) {
             double at[CGM_PICTURE_AXES];
-            project(of, shard->points + i * picture->n_features, point, at);
+            project(of, shard->points + i * shard->n_features, point, at);
             const int64_t cell = find_cell(picture, at);
             if (cell >= 0) {
                 all[cell]++;
@@ -344,12 +382,15 @@ static void suppress(const cgm_shard *shard, cgm_picture *picture)
 
 /* ---- all of it ---- */
 
-static cgm_status allocate(cgm_comm *comm, const cgm_shard *shard, cgm_picture *picture)
+static cgm_status allocate(cgm_comm *comm, const cgm_shard *shard, const cgm_features *features,
+                           cgm_picture *picture)
 {
-    const int64_t d = shard->n_features;
+    const int64_t seen = shard->n_features;
+    const bool apart = features->n_components > 0 && !features->pool_projected;
+    const int64_t d = apart ? features->n_features : seen;
     picture->n_features = d;
-    picture->n_axes = d < CGM_PICTURE_AXES ? d : CGM_PICTURE_AXES;
-    picture->bins = cgm_picture_bins(shard);
+    picture->n_axes = seen < CGM_PICTURE_AXES ? seen : CGM_PICTURE_AXES;
+    picture->bins = cgm_picture_bins(shard, seen);
     picture->n_cells = picture->n_axes == 1 ? picture->bins : picture->bins * picture->bins;
     picture->projection = cgm_alloc(comm, picture->n_axes * d, sizeof(double));
     picture->mean = cgm_alloc(comm, d, sizeof(double));
@@ -391,7 +432,7 @@ cgm_status cgm_picture_draw(cgm_comm *comm, const cgm_shard *shard, const cgm_fe
         cgm_selection_choose(phi, shard->n_parties, CGM_PICTURE_PARTIES, CGM_PICTURE_PARTIES / 2,
                              CGM_PICTURE_PARTIES / 2, picture->party);
     painter of = {.comm = comm, .shard = shard, .features = features, .picture = picture};
-    cgm_status status = cgm_agree(comm, allocate(comm, shard, picture));
+    cgm_status status = cgm_agree(comm, allocate(comm, shard, features, picture));
     if (status == CGM_OK) {
         status = cgm_spread_measure(comm, shard, NULL, &of.spread);
     }

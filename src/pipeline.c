@@ -37,6 +37,11 @@ static bool are_in_one_file(cgm_comm *comm, const cgm_config *config)
     return answer;
 }
 
+static const char *pool_path(const cgm_config *config)
+{
+    return config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
+}
+
 static cgm_status read_tests(cgm_comm *comm, const char *path, int64_t n_features, void *state,
                              int64_t *found)
 {
@@ -68,14 +73,19 @@ cgm_status cgm_pipeline_look_for_tests(cgm_comm *comm, const cgm_config *config,
 cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
-    const char *pool =
-        config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
+    const char *pool = pool_path(config);
     cgm_status status = cgm_shard_read(comm, config->input_parties, &run->shard);
     if (status == CGM_OK && config->generator_type == CGM_GENERATOR_FILE) {
         status =
             cgm_candidates_read(comm, pool, &run->shard, config->pool_placement, &run->candidates);
+        const cgm_candidates_shape shape = {.is_projected = run->candidates.is_projected,
+                                            .n_features = run->candidates.n_features};
+        if (status == CGM_OK) {
+            status = cgm_projection_check_shape(comm, pool, cgm_config_components(config), &shape);
+        }
     } else if (status == CGM_OK) {
-        const cgm_candidates_shape shape = {config->generator_size, run->shard.has_labels};
+        const cgm_candidates_shape shape = {.n_points = config->generator_size,
+                                            .has_labels = run->shard.has_labels};
         cgm_candidates_announce(&shape, run->shard.n_features, &run->candidates);
     }
     if (status == CGM_OK) {
@@ -104,10 +114,29 @@ static cgm_status read_input(cgm_comm *comm, cgm_run *run)
     return status;
 }
 
+static cgm_status project_features(cgm_comm *comm, cgm_run *run)
+{
+    const cgm_config *config = run->config;
+    const cgm_projection_rules rules = {.scaling = config->scaling,
+                                        .n_components = config->n_components,
+                                        .whiten = config->whiten,
+                                        .solver = config->eigensolver};
+    cgm_status status = cgm_projection_apply(comm, &rules, &run->shard, &run->candidates,
+                                             &run->testset, &run->features);
+    if (status == CGM_OK && run->candidates.is_projected) {
+        status = cgm_projection_check_pool(comm, pool_path(config), &rules, &run->features);
+    }
+    return status;
+}
+
 static cgm_status scale_features(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_features_scale(comm, run->config->scaling, &run->shard, &run->candidates,
-                              &run->testset, &run->features);
+    const cgm_config *config = run->config;
+    if (config->features_type == CGM_FEATURES_PCA) {
+        return project_features(comm, run);
+    }
+    return cgm_features_scale(comm, config->scaling, &run->shard, &run->candidates, &run->testset,
+                              &run->features);
 }
 
 /* No checkpoint holds a model: one that is made half-way keeps nothing. */

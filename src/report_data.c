@@ -149,7 +149,9 @@ static void take_parties(const cgm_run *run, cgm_report_data *data)
     data->names = run->shard.names;
     data->n_points = run->shard.party_points;
     data->total_points = run->shard.n_points;
-    data->n_features = run->shard.n_features;
+    data->n_features =
+        run->features.n_components > 0 ? run->features.n_features : run->shard.n_features;
+    data->n_stored = run->candidates.n_original_features;
     data->has_labels = run->shard.has_labels;
     data->n_candidates = run->candidates.n_points;
     data->reference_sums = run->sums.reference_sums;
@@ -191,11 +193,21 @@ static void take_numbers(const cgm_comm *comm, const cgm_run *run, cgm_report_da
     data->total_violation = run->reward.total_violation;
 }
 
+static void take_projection(const cgm_features *features, cgm_report_data *data)
+{
+    data->n_components = features->n_components;
+    data->whitened = features->whiten;
+    data->pool_projected = features->pool_projected;
+    data->explained_variance = features->explained_variance;
+    data->total_variance = features->total_variance;
+}
+
 cgm_status cgm_report_of_run(cgm_comm *comm, const cgm_run *run, cgm_report_data *data)
 {
     *data = (cgm_report_data){.path = run->config->output_file};
     take_parties(run, data);
     take_numbers(comm, run, data);
+    take_projection(&run->features, data);
     cgm_status status = take_words(comm, run, data);
     if (status == CGM_OK) {
         status = take_sets(comm, run, data);
@@ -208,6 +220,15 @@ cgm_status cgm_report_of_run(cgm_comm *comm, const cgm_run *run, cgm_report_data
 int64_t cgm_report_rewards(const cgm_report_set *set, int64_t party)
 {
     return set->offsets[party + 1] - set->offsets[party];
+}
+
+double cgm_report_explained(const cgm_report_data *data)
+{
+    double sum = 0.0;
+    for (int64_t k = 0; k < data->n_components; k++) {
+        sum += data->explained_variance[k];
+    }
+    return data->total_variance > 0.0 ? sum / data->total_variance : 0.0;
 }
 
 bool cgm_report_all_equal(const cgm_report_data *data)

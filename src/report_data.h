@@ -52,12 +52,19 @@ typedef struct cgm_report_data {
     int64_t n_parties;
     char *const *names;      /**< [n_parties] */
     const int64_t *n_points; /**< [n_parties] */
-    int64_t total_points, n_candidates, n_features;
+    int64_t total_points, n_candidates;
+    int64_t n_features; /**< of the parties' points */
+    int64_t n_stored;   /**< of rows of the pool and of rewards, if these are coordinates */
     bool has_labels;
+
+    int64_t n_components; /**< 0: features were not projected, and what follows has no meaning */
+    bool whitened, pool_projected;
+    const double *explained_variance; /**< [n_components] */
+    double total_variance;
 
     const char *kernel_type, *lengthscale_rule;
     int64_t n_lengthscales;
-    const double *lengthscales; /**< [n_lengthscales] 1 or n_features */
+    const double *lengthscales; /**< [n_lengthscales] 1 or one a feature */
     int64_t passes;
     bool always_valid, sufficient_condition;
     int64_t marginals, monotone_violations;
@@ -123,6 +130,9 @@ void cgm_report_data_destroy(cgm_report_data *data);
 
 /** Points in the reward of a party at a β. */
 int64_t cgm_report_rewards(const cgm_report_set *set, int64_t party);
+
+/** Share of the variance of all features that the components have; 0 where there is none. */
+double cgm_report_explained(const cgm_report_data *data);
 
 /** Whether all points of T are the same, and k of any two of them κ. */
 bool cgm_report_all_equal(const cgm_report_data *data);

@@ -22,7 +22,7 @@ typedef struct view {
     const cgm_report_set *set;
     int64_t n_panels; /* the parties shown, then all together if there is more than one */
     cloud *clouds;    /* [n_panels] */
-    double *point;    /* [n_features] */
+    double *point;    /* [n_stored] */
 } view;
 
 /* The party of a panel; -1: all together. */
@@ -257,7 +257,7 @@ static void picture_beta(cgm_figures *to, int64_t b, const char *name)
     view of = {.to = to, .picture = picture, .set = &to->data->sets[b]};
     of.n_panels = picture->n_shown + (to->data->n_parties > 1);
     of.clouds = cgm_alloc(to->comm, of.n_panels, sizeof *of.clouds);
-    of.point = cgm_alloc(to->comm, to->data->n_features, sizeof *of.point);
+    of.point = cgm_alloc(to->comm, to->data->n_stored, sizeof *of.point);
     if (of.clouds == NULL || of.point == NULL) {
         to->status = CGM_ERR_MEMORY;
     }

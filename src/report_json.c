@@ -161,6 +161,16 @@ static void put_summary(json *to, const cgm_report_data *data)
     put_integer(to, "candidates", data->n_candidates);
     close_group(to, '}');
 
+    if (data->n_components > 0) {
+        open_group(to, "features", '{');
+        put_integer(to, "components", data->n_components);
+        put_truth(to, "whitened", data->whitened);
+        put_truth(to, "pool_projected", data->pool_projected);
+        put_numbers(to, "explained_variance", data->explained_variance, data->n_components);
+        put_number(to, "total_variance", data->total_variance);
+        close_group(to, '}');
+    }
+
     open_group(to, "kernel", '{');
     put_text(to, "type", data->kernel_type);
     put_text(to, "rule", data->lengthscale_rule);

@@ -171,6 +171,9 @@ static void write_head(const cgm_report_data *data, FILE *page)
     write_fact(page, "Parties", "%.0f", (double)data->n_parties);
     write_fact(page, "Points", "%.0f", (double)data->total_points);
     write_fact(page, "Features", "%.0f", (double)data->n_features);
+    if (data->n_components > 0) {
+        write_fact(page, "Components", "%.0f", (double)data->n_components);
+    }
     write_fact(page, "Candidates", "%.0f", (double)data->n_candidates);
     write_fact(page, "Largest reward v*", "%.4g", data->v_star);
     write_fact(page, "Fairness ρ", "%.4g", data->rho);
@@ -289,7 +292,10 @@ static void put_points(cgm_figures *to)
                    ? ", the leading principal components of all parties’ data together"
                : to->data->n_features > 2 ? ", those of the largest variance"
                                           : "");
-    fputs(", in the unit of the input; features are counted from 0.</p>\n", to->page);
+    fputs(to->data->n_components > 0
+              ? ", on which the features were projected.</p>\n"
+              : ", in the unit of the input; features are counted from 0.</p>\n",
+          to->page);
     cgm_figure_points(to);
     close_section(to->page);
 }

@@ -52,6 +52,31 @@ static void read_parties(cgm_reader *from)
     data->n_candidates = n_reference - data->total_points;
 }
 
+static void read_projection(cgm_reader *from)
+{
+    cgm_report_data *data = from->data;
+    int64_t whitened = 0;
+    int64_t pool_projected = 0;
+    if (!cgm_reader_is_there(from, "/features/components")) {
+        return;
+    }
+    cgm_reader_take_array(from, "/features/mean", CGM_H5_DOUBLE, CGM_READER_ANY, 0,
+                          &data->n_features);
+    data->explained_variance =
+        cgm_reader_take_array(from, "/features/explained_variance", CGM_H5_DOUBLE, CGM_READER_ANY,
+                              0, &data->n_components);
+    if (from->status == CGM_OK && (data->n_components < 1 || data->n_features < 1)) {
+        cgm_reader_damaged(from, "/features", "there are no components");
+    }
+    cgm_reader_take_number(from, "/features", "total_variance", CGM_H5_DOUBLE,
+                           &data->total_variance);
+    cgm_reader_take_number(from, "/features", "whitened", CGM_H5_INT64, &whitened);
+    cgm_reader_take_number(from, "/features", "pool_projected", CGM_H5_INT64, &pool_projected);
+    data->whitened = whitened != 0;
+    data->pool_projected = pool_projected != 0;
+    data->n_stored = data->pool_projected ? data->n_components : data->n_features;
+}
+
 static void read_kernel(cgm_reader *from)
 {
     cgm_report_data *data = from->data;
@@ -189,7 +214,7 @@ static void read_picture(cgm_reader *from)
     if (!cgm_reader_is_there(from, "/picture")) {
         return;
     }
-    const int64_t d = data->n_features;
+    const int64_t d = data->n_stored;
     int64_t axes = 0;
     int64_t shown = 0;
     char *const *names = cgm_reader_take_texts(from, "/picture/axes", CGM_READER_ANY, &axes);
@@ -275,8 +300,9 @@ cgm_status cgm_report_read(cgm_comm *comm, const char *path, cgm_report_data *da
     cgm_reader from = {.comm = comm, .data = data};
     from.status = open_result(comm, data);
     static void (*const parts[])(cgm_reader *) = {
-        read_root,       read_parties,  read_kernel, read_values, cgm_reader_read_sets,
-        read_incentives, read_warnings, read_stages, read_picture};
+        read_root,   read_parties,         read_projection, read_kernel,
+        read_values, cgm_reader_read_sets, read_incentives, read_warnings,
+        read_stages, read_picture};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && from.status == CGM_OK; k++) {
         parts[k](&from);
     }

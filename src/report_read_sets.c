@@ -74,13 +74,14 @@ static void read_rewards(cgm_reader *from, cgm_report_set *set)
     if (from->status == CGM_OK) {
         from->status = cgm_h5_describe(&data->file, path, NULL, &info);
     }
-    const bool known = data->n_features > 0;
+    const bool known = data->n_stored > 0;
     if (from->status == CGM_OK &&
-        (info.rank != 2 || info.dims[1] < 1 || (known && info.dims[1] != data->n_features))) {
+        (info.rank != 2 || info.dims[1] < 1 || (known && info.dims[1] != data->n_stored))) {
         cgm_reader_damaged(from, path, "these are no points of the same features everywhere");
     }
     if (from->status == CGM_OK) {
-        data->n_features = info.dims[1];
+        data->n_stored = info.dims[1];
+        data->n_features = data->n_components > 0 ? data->n_features : data->n_stored;
         data->has_labels = cgm_reader_is_there(from, path_of(set, "/sampling", "labels", path));
         check_offsets(from, set, info.dims[0]);
     }
@@ -208,5 +209,5 @@ cgm_status cgm_report_read_points(const cgm_report_data *data, const cgm_report_
 {
     char path[PATH_ROOM];
     return cgm_h5_read_rows(&data->file, path_of(set, "/sampling", "data", path), CGM_H5_DOUBLE,
-                            first, count, data->n_features, points);
+                            first, count, data->n_stored, points);
 }

@@ -38,6 +38,15 @@ static void write_contributions(const cgm_report_data *data, FILE *page)
             (long long)data->total_points, plural(data->total_points, "point", "points"),
             (long long)data->n_features, plural(data->n_features, "feature", "features"),
             (long long)data->n_candidates, plural(data->n_candidates, "point", "points"));
+    if (data->n_components > 0) {
+        fprintf(page,
+                " Features were projected on %lld principal %s, which %s %.4g %% of the "
+                "variance%s.",
+                (long long)data->n_components,
+                plural(data->n_components, "component", "components"),
+                plural(data->n_components, "has", "have"), 100.0 * cgm_report_explained(data),
+                data->pool_projected ? "; synthetic points are coordinates on them" : "");
+    }
     if (data->n_parties > 1) {
         fputs(" ", page);
         write_name(page, data->names[first]);

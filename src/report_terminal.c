@@ -125,6 +125,18 @@ static bool is_word(const char *text, const char *word)
     return strcmp(text, word) == 0;
 }
 
+static void print_projection(const cgm_report_data *data, FILE *stream)
+{
+    if (data->n_components > 0) {
+        fprintf(stream, "%-*s%lld projected on %lld component%s, with %.4g %% of the variance\n",
+                LABEL, "features", (long long)data->n_features, (long long)data->n_components,
+                plural(data->n_components), 100.0 * cgm_report_explained(data));
+    }
+    if (data->n_components > 0 && data->pool_projected) {
+        fprintf(stream, "%-*sthe pool, and rewards with it, are coordinates on these\n", LABEL, "");
+    }
+}
+
 static void print_lengthscale(const cgm_report_data *data, FILE *stream)
 {
     if (data->n_lengthscales > 1) {
@@ -222,6 +234,7 @@ void cgm_report_print(const cgm_report_data *data, bool origin, FILE *stream)
     if (origin) {
         print_origin(data, stream);
     }
+    print_projection(data, stream);
     print_lengthscale(data, stream);
     print_shapley(data, stream);
     print_reward(data, stream);

@@ -73,26 +73,60 @@ static cgm_status read_parties(const cgm_h5_file *file, const cgm_shard *shard, 
     return status;
 }
 
-/* Whether features were scaled as they are now: by the same numbers, or not at all. */
+/* Whether a dataset is there if and only if it is expected, and holds these numbers. */
+static cgm_status compare_numbers(const cgm_h5_file *file, const char *path, bool expected,
+                                  const double *numbers, int64_t count, bool *same)
+{
+    cgm_h5_kind kind;
+    cgm_h5_info info;
+    cgm_status status = cgm_h5_find(file, path, &kind);
+    *same = (kind == CGM_H5_DATASET) == expected;
+    if (status != CGM_OK || !expected || !*same) {
+        return status;
+    }
+    double *earlier = cgm_h5_read(file, path, NULL, CGM_H5_DOUBLE, &info);
+    status = earlier != NULL ? CGM_OK : file->comm->error.status;
+    *same = status == CGM_OK && info.count == count &&
+            memcmp(earlier, numbers, (size_t)count * sizeof *numbers) == 0;
+    free(earlier);
+    return status;
+}
+
+/* Whether the features were scaled and projected as they are now: by the same numbers, or not at
+ * all. */
 static cgm_status compare_features(const cgm_h5_file *file, const cgm_run *run, bool *same)
 {
     const cgm_features *features = &run->features;
     const bool scaled = features->scaling != CGM_SCALE_NONE;
-    const int64_t d = run->shard.n_features;
-    cgm_h5_kind kind;
-    cgm_status status = cgm_h5_find(file, "/features/mean", &kind);
-    *same = (kind == CGM_H5_DATASET) == scaled;
-    if (status != CGM_OK || !scaled || !*same) {
-        return status;
+    const bool projected = features->n_components > 0;
+    const int64_t d = features->n_features;
+    const int64_t k = features->n_components;
+    const struct {
+        const char *path;
+        bool expected;
+        const double *numbers;
+        int64_t count;
+    } parts[] = {
+        {"/features/mean", scaled || projected, features->mean, d},
+        {"/features/scale", scaled || projected, features->scale, d},
+        {"/features/components", projected, features->components, k * d},
+        {"/features/explained_variance", projected, features->explained_variance, k},
+    };
+    cgm_status status = CGM_OK;
+    *same = true;
+    for (size_t p = 0; p < sizeof parts / sizeof parts[0] && *same && status == CGM_OK; p++) {
+        status = compare_numbers(file, parts[p].path, parts[p].expected, parts[p].numbers,
+                                 parts[p].count, same);
     }
-    const size_t bytes = (size_t)d * sizeof(double);
-    double *mean = read_numbers(file, "/features/mean", CGM_H5_DOUBLE, d);
-    double *scale = read_numbers(file, "/features/scale", CGM_H5_DOUBLE, d);
-    status = mean != NULL && scale != NULL ? CGM_OK : file->comm->error.status;
-    *same = status == CGM_OK && memcmp(mean, features->mean, bytes) == 0 &&
-            memcmp(scale, features->scale, bytes) == 0;
-    free(mean);
-    free(scale);
+    const struct {
+        const char *attribute;
+        bool value;
+    } truths[] = {{"whitened", features->whiten}, {"pool_projected", features->pool_projected}};
+    for (int t = 0; t < 2 && projected && *same && status == CGM_OK; t++) {
+        int64_t value = 0;
+        status = cgm_h5_read_scalar(file, "/features", truths[t].attribute, CGM_H5_INT64, &value);
+        *same = status == CGM_OK && (value != 0) == truths[t].value;
+    }
     return status;
 }
 

@@ -62,7 +62,7 @@ static int64_t rows_of(const enquiry *of, int home)
 static void copy_rows(const cgm_candidates *candidates, const int64_t *indices, int64_t n_rows,
                       double *points, int64_t *labels)
 {
-    const int64_t d = candidates->n_features;
+    const int64_t d = candidates->n_original_features;
     for (int64_t k = 0; k < n_rows; k++) {
         const int64_t row = indices[k] - candidates->held_first;
         memcpy(points + k * d, candidates->original + row * d, (size_t)d * sizeof *points);
@@ -93,7 +93,7 @@ static void exchange_counts(enquiry *of)
 static void ask(enquiry *of, int to, int from, double *points, int64_t *labels)
 {
     const cgm_candidates *candidates = of->candidates;
-    const int64_t d = candidates->n_features;
+    const int64_t d = candidates->n_original_features;
     const int64_t n_asked = rows_of(of, to);
     const int64_t n_theirs = of->others[from];
     const size_t row_bytes = (size_t)d * sizeof *points;
@@ -119,7 +119,7 @@ static void ask(enquiry *of, int to, int from, double *points, int64_t *labels)
 static cgm_status enquire(enquiry *of, const int64_t *indices, int64_t n_rows)
 {
     cgm_comm *comm = of->comm;
-    const int64_t d = of->candidates->n_features;
+    const int64_t d = of->candidates->n_original_features;
     of->begin = cgm_alloc(comm, comm->size + 1, sizeof *of->begin);
     of->others = cgm_alloc(comm, comm->size, sizeof *of->others);
     of->asked = cgm_alloc(comm, n_rows, sizeof *of->asked);

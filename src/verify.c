@@ -6,6 +6,7 @@
 
 #include "cgm/kernel_sums.h"
 #include "cgm/pool.h"
+#include "cgm/projection.h"
 #include "cgm/provenance.h"
 #include "cgm/sampling.h"
 #include "cgm/tolerance.h"
@@ -56,6 +57,31 @@ static void check_number(verification *check, const char *what, double recompute
     print_verdict(check, agrees(recomputed, claimed), what, detail);
 }
 
+/* Points as read become those that the kernel sees. */
+static cgm_status transform(verification *check, const char *owner, int64_t n_points,
+                            double **points)
+{
+    const cgm_features *features = &check->says.features;
+    if (features->n_components == 0 && features->scale != NULL) {
+        cgm_features_apply(features, n_points, features->n_features, *points, *points);
+    }
+    if (features->n_components == 0) {
+        return CGM_OK;
+    }
+    double *projected =
+        cgm_alloc(check->ranks, n_points, (size_t)features->n_components * sizeof *projected);
+    cgm_status status = projected != NULL ? cgm_projection_points(check->ranks, features, owner,
+                                                                  n_points, *points, projected)
+                                          : CGM_ERR_MEMORY;
+    if (status != CGM_OK) {
+        free(projected);
+        return status;
+    }
+    free(*points);
+    *points = projected;
+    return CGM_OK;
+}
+
 /* S_ii by the run's own stage, as the only party of a run without candidates. */
 static cgm_status compute_own_sum(verification *check)
 {
@@ -65,7 +91,7 @@ static cgm_status compute_own_sum(verification *check)
     int64_t rows[2] = {0, m};
     int64_t zero[2] = {0, 0};
     const cgm_shard shard = {.n_parties = 1,
-                             .n_features = check->own.shape.n_features,
+                             .n_features = check->says.kernel.n_features,
                              .n_points = m,
                              .party_points = &m,
                              .first_party = keeper,
@@ -172,7 +198,7 @@ static int compare_hashes(const void *a, const void *b)
  * then both have the same u. */
 static cgm_status check_repeats(verification *check, const cgm_claimed_reward *reward)
 {
-    const int64_t d = check->own.shape.n_features;
+    const int64_t d = reward->n_features;
     const double *u = reward->candidate_sums;
     hashed_row *rows = cgm_alloc(check->ranks, reward->count, sizeof *rows);
     if (rows == NULL) {
@@ -252,7 +278,7 @@ static cgm_status replay(verification *check, const cgm_claimed_reward *reward)
     const cgm_claims *says = &check->says;
     cgm_pool packed = {0};
     const cgm_candidates drawn = {.n_points = reward->count,
-                                  .n_features = check->own.shape.n_features,
+                                  .n_features = check->says.kernel.n_features,
                                   .sliced = true,
                                   .held_end = reward->count,
                                   .points = reward->points,
@@ -306,11 +332,12 @@ static cgm_status check_reward(verification *check, const char *set)
         status = check_repeats(check, &reward);
     }
     if (status == CGM_OK && sound) {
-        if (features->scale != NULL) {
-            cgm_features_apply(features, reward.count, check->own.shape.n_features, reward.points,
-                               reward.points);
+        if (!features->pool_projected) {
+            status = transform(check, "the reward", reward.count, &reward.points);
         }
-        status = replay(check, &reward);
+        if (status == CGM_OK) {
+            status = replay(check, &reward);
+        }
     }
     cgm_claimed_reward_destroy(&reward);
     return status;
@@ -332,14 +359,12 @@ static cgm_status check_rewards(verification *check)
 static cgm_status run_checks(verification *check)
 {
     cgm_own_data *own = &check->own;
-    const cgm_features *features = &check->says.features;
     check_data(check);
-    if (features->scale != NULL) {
-        cgm_features_apply(features, own->shape.n_points, own->shape.n_features, own->points,
-                           own->points);
+    cgm_status status = transform(check, own->path, own->shape.n_points, &own->points);
+    if (status == CGM_OK) {
+        check->says.kernel.centre = own->points;
+        status = compute_own_sum(check);
     }
-    check->says.kernel.centre = own->points;
-    cgm_status status = compute_own_sum(check);
     if (status == CGM_OK) {
         check_value(check);
         status = check_rewards(check);

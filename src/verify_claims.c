@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cgm/text.h"
+#include "features_file.h"
 
 /* ---- the party's own data ---- */
 
@@ -190,44 +191,27 @@ static cgm_status read_numbers(const cgm_h5_file *file, cgm_claims *says)
     return status;
 }
 
-/* Numbers [n_features], or one if that is allowed; NULL and the cause recorded. */
-static double *read_per_feature(const cgm_h5_file *file, const char *path, bool one,
-                                const cgm_own_data *own, int64_t *count)
+/* Features that the kernel sees. */
+static int64_t features_seen(const cgm_claims *says, const cgm_own_data *own)
 {
+    const int64_t k = says->features.n_components;
+    return k > 0 ? k : own->shape.n_features;
+}
+
+/* One number, or one a feature; NULL and the cause recorded. */
+static double *read_lengthscales(const cgm_h5_file *file, const cgm_own_data *own,
+                                 const cgm_claims *says, int64_t *count)
+{
+    static const char path[] = "/kernel/lengthscale";
     cgm_h5_info info;
     double *numbers = cgm_h5_read(file, path, NULL, CGM_H5_DOUBLE, &info);
-    if (numbers != NULL && info.count != own->shape.n_features && !(one && info.count == 1)) {
+    if (numbers != NULL && info.count != features_seen(says, own) && info.count != 1) {
         fail_features(file, path, info.count, own);
         free(numbers);
         numbers = NULL;
     }
     *count = info.count;
     return numbers;
-}
-
-static cgm_status read_features(const cgm_h5_file *file, const cgm_own_data *own, cgm_claims *says)
-{
-    cgm_h5_kind kind;
-    cgm_status status = cgm_h5_find(file, "/features/components", &kind);
-    if (status == CGM_OK && kind != CGM_H5_MISSING) {
-        return cgm_fail(file->comm, CGM_ERR_INPUT,
-                        "file '%s': its features were projected (/features/components), and verify "
-                        "needs points as they went into the run",
-                        file->path);
-    }
-    if (status == CGM_OK) {
-        status = cgm_h5_find(file, "/features/scale", &kind);
-    }
-    if (status != CGM_OK || kind == CGM_H5_MISSING) {
-        return status;
-    }
-    int64_t count;
-    /* Which of the two scalings it was makes no difference to applying it. */
-    says->features.scaling = CGM_SCALE_STANDARD;
-    says->features.mean = read_per_feature(file, "/features/mean", false, own, &count);
-    says->features.scale = read_per_feature(file, "/features/scale", false, own, &count);
-    return says->features.mean != NULL && says->features.scale != NULL ? CGM_OK
-                                                                       : file->comm->error.status;
 }
 
 static cgm_status read_kernel(const cgm_h5_file *file, const cgm_own_data *own, cgm_claims *says)
@@ -251,11 +235,11 @@ static cgm_status read_kernel(const cgm_h5_file *file, const cgm_own_data *own, 
         return status;
     }
     int64_t count;
-    says->lengthscales = read_per_feature(file, "/kernel/lengthscale", true, own, &count);
+    says->lengthscales = read_lengthscales(file, own, says, &count);
     if (says->lengthscales == NULL) {
         return file->comm->error.status;
     }
-    kernel->n_features = own->shape.n_features;
+    kernel->n_features = features_seen(says, own);
     kernel->lengthscale = says->lengthscales[0];
     kernel->feature_lengthscales = count > 1 ? says->lengthscales : NULL;
     return CGM_OK;
@@ -284,7 +268,7 @@ cgm_status cgm_claims_read(const cgm_h5_file *result, const char *name, const ch
         status = read_numbers(result, says);
     }
     if (status == CGM_OK) {
-        status = read_features(result, own, says);
+        status = features_file_read(result, own->shape.n_features, &says->features);
     }
     if (status == CGM_OK) {
         status = read_kernel(result, own, says);
@@ -353,11 +337,11 @@ static cgm_status read_rows(const cgm_h5_file *file, const cgm_claimed_reward *r
     if (info.rank != (is_data ? 2 : 1) || info.dims[0] != n_rows) {
         return fail_damaged(file, path, n_rows);
     }
-    if (is_data && info.dims[1] != own->shape.n_features) {
+    if (is_data && info.dims[1] != reward->n_features) {
         return fail_features(file, path, info.dims[1], own);
     }
     return cgm_h5_read_rows(file, path, type, reward->first, reward->count,
-                            is_data ? own->shape.n_features : 1, data);
+                            is_data ? reward->n_features : 1, data);
 }
 
 /* u of the party's rows: in its own file beside them, else what the pool has at their indices. */
@@ -388,7 +372,9 @@ cgm_status cgm_claimed_reward_read(const cgm_h5_file *result, const char *set,
     if (status != CGM_OK) {
         return status;
     }
-    const size_t row_bytes = (size_t)own->shape.n_features * sizeof *reward->points;
+    reward->n_features =
+        says->features.pool_projected ? says->features.n_components : own->shape.n_features;
+    const size_t row_bytes = (size_t)reward->n_features * sizeof *reward->points;
     reward->points = cgm_alloc(comm, reward->count, row_bytes);
     reward->indices = cgm_alloc(comm, reward->count, sizeof *reward->indices);
     reward->values = cgm_alloc(comm, reward->count, sizeof *reward->values);

@@ -42,7 +42,7 @@ typedef struct cgm_claims {
     bool contributed;       /**< the reward program had a solution and the party a place in it */
     cgm_features features;
     cgm_kernel kernel;    /**< its centre is for the caller to set */
-    double *lengthscales; /**< [1 or n_features] */
+    double *lengthscales; /**< [1 or as many as the kernel sees features] */
 } cgm_claims;
 
 /** The reward at one β as the result has it. */
@@ -50,6 +50,7 @@ typedef struct cgm_claimed_reward {
     char group[CGM_CLAIMS_PATH]; /**< where it stands */
     int64_t first;               /**< row of the party's first point */
     int64_t count;
+    int64_t n_features;     /**< of the party's data, or components of a projected pool */
     double *points;         /**< [count][n_features] */
     int64_t *indices;       /**< [count] */
     double *values;         /**< [count] */

@@ -47,22 +47,42 @@ static void name_party(party_names *names, const char *name)
 /* Ranges of features that the kernel takes as equally important. A constant feature has none. */
 static void look_at_scales(const cgm_run *run, cgm_warnings *warnings)
 {
-    const double *range = run->spread.range;
+    const bool projected = run->features.n_components > 0;
+    const int64_t d = projected ? run->features.n_features : run->shard.n_features;
+    const double *range = projected ? run->features.range : run->spread.range;
     int64_t wide = -1;
     int64_t narrow = -1;
-    for (int64_t f = 0; f < run->shard.n_features; f++) {
+    for (int64_t f = 0; f < d; f++) {
         if (range[f] > 0.0) {
             wide = wide < 0 || range[f] > range[wide] ? f : wide;
             narrow = narrow < 0 || range[f] < range[narrow] ? f : narrow;
         }
     }
-    if (run->config->scaling == CGM_SCALE_NONE && run->kernel.feature_lengthscales == NULL &&
-        wide >= 0 && range[wide] > CGM_SCALES_DIFFER * range[narrow]) {
+    const bool apart = run->kernel.feature_lengthscales != NULL && !projected;
+    if (run->config->scaling == CGM_SCALE_NONE && !apart && wide >= 0 &&
+        range[wide] > CGM_SCALES_DIFFER * range[narrow]) {
         warn(warnings, "scales_differ",
              "feature %lld has a range of %.4g and feature %lld one of %.4g (counted from 0), so "
-             "that distances hardly see the narrow ones; set features.scale, or give "
-             "kernel.lengthscale one number a feature",
-             (long long)wide, range[wide], (long long)narrow, range[narrow]);
+             "that %s hardly see the narrow ones; set features.scale%s",
+             (long long)wide, range[wide], (long long)narrow, range[narrow],
+             projected ? "components" : "distances",
+             projected ? "" : ", or give kernel.lengthscale one number a feature");
+    }
+}
+
+static void look_at_components(const cgm_run *run, cgm_warnings *warnings)
+{
+    int64_t varying = 0;
+    while (varying < run->features.n_components &&
+           run->features.explained_variance[varying] > 0.0) {
+        varying++;
+    }
+    if (varying < run->features.n_components) {
+        warn(warnings, "zero_variance",
+             "the parties' points vary in %lld directions only, so that %lld of %lld components "
+             "are 0 for all points; set features.components = %lld",
+             (long long)varying, (long long)(run->features.n_components - varying),
+             (long long)run->features.n_components, (long long)(varying > 0 ? varying : 1));
     }
 }
 
@@ -176,7 +196,8 @@ static void look_at_mixtures(const cgm_gmm *gmm, cgm_warnings *warnings)
                  warnings);
     warn_classes(gmm, is_scarce, "mixture_of_few_points",
                  "there are no more points than features, too few for a covariance: candidates lie "
-                 "close to them or between them; join classes, or use features.type = pca",
+                 "close to them or between them; join classes, or use features.type = pca, with "
+                 "few components",
                  warnings);
     warn_classes(gmm, is_short, "mixture_of_fewer_components",
                  "the mixture has fewer components than generator.components, because there are "
@@ -472,6 +493,7 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
                                         warnings));
     if (status == CGM_OK) {
         look_at_scales(run, warnings);
+        look_at_components(run, warnings);
         look_at_lengthscale(run, warnings);
         look_at_pool(run, warnings);
         look_at_generator(run, warnings);

@@ -57,7 +57,7 @@ static void make_input(cgm_comm *comm, int64_t n_candidates, int64_t d, cgm_shar
     }
     need(comm, cgm_shard_place(comm, false, shard) == CGM_OK, "parties");
     fill((uint64_t)comm->rank, PARTY_POINTS * d, shard->points);
-    const cgm_candidates_shape shape = {n_candidates, false};
+    const cgm_candidates_shape shape = {.n_points = n_candidates};
     need(comm, cgm_candidates_create(comm, shard, &shape, false, pool) == CGM_OK, "pool");
     if (comm->node_rank == 0) {
         fill(1000, n_candidates * d, pool->original);

@@ -81,7 +81,7 @@ static void make_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, i
     *case_data = (test_case){0};
     make_shard(comm, n_parties, sizes, n_features, &case_data->shard);
     cgm_candidates *pool = &case_data->candidates;
-    const cgm_candidates_shape shape = {n_candidates, false};
+    const cgm_candidates_shape shape = {.n_points = n_candidates};
     assert_all_ranks(comm, cgm_candidates_create(comm, &case_data->shard, &shape, sliced, pool) ==
                                CGM_OK);
     if (sliced || comm->node_rank == 0) {

@@ -106,5 +106,50 @@ else
             "$python" tests/gmm_peers.py --seeds 3 "$build/cgm" "$shared/data/$name.h5"
     done
 fi
+# components_run SOLVER RANKS: principal components of 25,000 raw images against numpy's.
+components_run()
+{
+    local pool=$work/components.$1.$2.h5
+    "$mpirun" -n "$2" "$build/cgm" generate config/fashion.ini --input.parties="$work/fashion.h5" \
+        --out "$pool" --generator.size=1 --generator.components=1 --run.progress=0 \
+        --features.eigensolver="$1" >"$work/components.log" || {
+        tail -n 20 "$work/components.log"
+        return 1
+    }
+    "$python" tests/fashion_mnist.py compare "$work/fashion.h5" "$pool"
+}
+
+# From raw images to rewards in one command; the stage that projects them takes seconds.
+fashion_run()
+{
+    local log=$work/fashion.log
+    "$mpirun" -n "$ranks" "$build/cgm" run config/fashion.ini --input.parties="$work/fashion.h5" \
+        --output.file="$work/fashion.out.h5" --run.progress=60 >"$log" || {
+        tail -n 20 "$log"
+        return 1
+    }
+    grep -E '^(features|reward|mmd2_after|total) ' "$log"
+    at_most "$(awk '$1 == "features" && NF > 6 && $4 ~ /^[0-9.]+$/ { print $4 }' "$log")" 10 &&
+        at_most "$(awk '$1 == "mmd2_after" { print $2 }' "$log")" -0.9
+}
+
+if ! "$python" -c 'import h5py, numpy' 2>/dev/null; then
+    echo "---- no comparison with numpy: $python has no h5py or numpy (PYTHON)"
+elif [[ ! -d /usr/share/datasets/fashion-mnist ]]; then
+    echo "---- no Fashion-MNIST: it is in Debian's package dataset-fashion-mnist"
+else
+    "$python" tests/fashion_mnist.py make "$work/fashion.h5"
+    for solver in lapack scalapack; do
+        for count in 1 2 4; do
+            verdict "components by $solver at $count ranks as numpy's" \
+                components_run "$solver" "$count"
+        done
+    done
+    for count in 2 4; do
+        verdict "components by LAPACK at $count ranks: as one rank alone" \
+            cmp "$work/components.lapack.1.h5" "$work/components.lapack.$count.h5"
+    done
+    verdict "Fashion-MNIST from raw images to rewards" fashion_run
+fi
 echo "$failed failed"
 [[ $failed -eq 0 ]]

@@ -74,6 +74,9 @@ static void test_defaults(void **state)
     assert_all_ranks(comm, config.seed == 1 && config.progress == 10.0);
     assert_all_ranks(comm, config.generator_type == CGM_GENERATOR_FILE &&
                                config.generator_size == 100000 && config.generator_save);
+    assert_all_ranks(comm, config.features_type == CGM_FEATURES_PLAIN && config.n_components == 8 &&
+                               config.whiten && config.eigensolver == CGM_EIGEN_AUTO &&
+                               cgm_config_components(&config) == 0);
     assert_all_ranks(comm, config.gmm.components == 0 && config.gmm.max_iterations == 200 &&
                                config.gmm.tolerance == 1e-6 &&
                                config.class_share == CGM_SHARE_POOL);
@@ -153,6 +156,11 @@ static const refusal refusals[] = {
     {NULL, "--generator.size=0", {"generator.size", "1 .. 1000000000", ""}},
     {NULL, "--generator.size=1e3", {"generator.size", "whole number", ""}},
     {NULL, "--generator.save=maybe", {"generator.save", "false, true", ""}},
+    {NULL, "--features.type=svd", {"accepted: none, pca", "", ""}},
+    {NULL, "--features.components=0", {"a whole number, 1 .. 1000000", "", ""}},
+    {NULL, "--features.component=3", {"features.components", "", ""}},
+    {NULL, "--features.whiten=perhaps", {"true", "false", ""}},
+    {NULL, "--features.eigensolver=jacobi", {"auto, lapack, scalapack", "", ""}},
     {NULL, "--generator.components=0", {"auto, or a whole number", "", ""}},
     {NULL, "--generator.components=1001", {"auto, or a whole number", "", ""}},
     {NULL, "--generator.max_iterations=0", {"generator.max_iterations", "", ""}},

@@ -209,14 +209,22 @@ static void count_model(costed *at)
         comm, cgm_h5_read_scalar(&at->file, "/kernel", "passes", CGM_H5_INT64, &passes) == CGM_OK);
     assert_all_ranks(comm, cgm_h5_read_scalar(&at->file, "/kernel/lengthscale", NULL, CGM_H5_DOUBLE,
                                               &lengthscale) == CGM_OK);
-    /* The deviation that the search began with is that of the scaled features. */
+    /* The deviation that the search began with is that of the scaled or projected features. */
     cgm_features features;
     cgm_testset none = {0};
-    assert_all_ranks(comm, cgm_features_scale(comm, at->config.scaling, &at->shard, &at->pool,
-                                              &none, &features) == CGM_OK);
+    const int64_t d = at->shard.n_features;
+    const cgm_projection_rules rules = {at->config.scaling, at->config.n_components,
+                                        at->config.whiten, at->config.eigensolver};
+    assert_all_ranks(
+        comm, (at->config.features_type == CGM_FEATURES_PCA
+                   ? cgm_projection_apply(comm, &rules, &at->shard, &at->pool, &none, &features)
+                   : cgm_features_scale(comm, at->config.scaling, &at->shard, &at->pool, &none,
+                                        &features)) == CGM_OK);
     assert_all_ranks(comm, cgm_spread_measure(comm, &at->shard, &at->pool, &spread) == CGM_OK);
     int64_t n_classes;
     cgm_cost_class *classes = read_classes(at, &n_classes);
+    const int64_t n_features = at->shard.n_features;
+    at->shard.n_features = d; /* as the model knows the input; it does not look at points */
     const cgm_cost_run run = {
         .size = comm->size,
         .n_classes = n_classes,
@@ -226,8 +234,9 @@ static void count_model(costed *at)
         .n_candidates = at->pool.n_points,
         .first_candidate = at->pool.first,
         .sliced = at->pool.sliced,
+        .is_pool_projected = at->pool.is_projected,
         .has_candidate_labels = true,
-        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, at->shard.n_features),
+        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, n_features),
         .draws = at->draws,
         .rewards = {at->points, at->candidates, at->different},
     };
@@ -415,6 +424,27 @@ static void test_fewest_parties(void **state)
     cost_run(*state, OPTIONS("--parties=1", "--points=900", "--candidates=600"), MEASURES "\n");
 }
 
+/* Raw features, the pool in slices, and components by either solver. */
+static void test_projection(void **state)
+{
+    cost_run(*state, OPTIONS("--parties=3", "--points=600", "--candidates=1500", "--features=20"),
+             "[features]\ntype = pca\ncomponents = 3\nscale = minmax\n[run]\npool = ranks\n");
+    cost_run(*state, OPTIONS("--parties=2", "--points=300", "--candidates=700", "--features=300"),
+             "[features]\ntype = pca\ncomponents = 5\neigensolver = scalapack\n"
+             "[kernel]\nlengthscale = median\n");
+}
+
+/* A pool that is drawn among projected features. */
+static void test_projected_pool(void **state)
+{
+    cost_run(
+        *state,
+        OPTIONS("--parties=3", "--points=500", "--classes=2", "--candidates=1", "--features=9"),
+        "[features]\ntype = pca\ncomponents = 4\n[generator]\ntype = gmm\nsize = 1300\n"
+        "components = 2\n[run]\npool = ranks\n[kernel]\nlengthscale = 0.9\n" MEASURES
+        ", significance\nsignificance_points = 700\n");
+}
+
 /* More parties than a panel of rows of S holds, at home elsewhere than their rows; small blocks;
  * the quadrature; orders of the parties. */
 static void test_many_parties(void **state)
@@ -428,6 +458,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_few_parties),    cmocka_unit_test(test_sliced_pool),
         cmocka_unit_test(test_generated_pool), cmocka_unit_test(test_pool_of_a_network),
+        cmocka_unit_test(test_projection),     cmocka_unit_test(test_projected_pool),
         cmocka_unit_test(test_fewest_parties), cmocka_unit_test(test_many_parties),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

@@ -359,7 +359,7 @@ static void check_set(cgm_comm *comm, const cgm_h5_file *file, const char *set,
 static void test_run(void **state)
 {
     cgm_comm *comm = *state;
-    party_run files;
+    party_run files = {.home = ""};
     cgm_h5_file file;
     double lengthscale = 0.0;
     double *points = malloc(ALL * D * sizeof *points);

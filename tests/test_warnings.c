@@ -108,6 +108,25 @@ static void test_scales_differ(void **state)
     assert_warning(*state, &made, NULL, NULL);
 }
 
+/* Projected features: what counts is the raw ones' scale, and components that do not vary. */
+static void test_projection(void **state)
+{
+    made_run made;
+    make_run(&made);
+    double variance[] = {2.0, 1.0, 0.5};
+    double range[] = {1.0, 1.0, 3.0, 2.0, 30.0};
+    made.range[2] = 100.0;
+    made.run.features = (cgm_features){
+        .n_components = 3, .n_features = 5, .range = range, .explained_variance = variance};
+    made.run.kernel.feature_lengthscales = made.lengthscales;
+    assert_warning(*state, &made, "scales_differ", "feature 4 has a range of 30 and feature 0");
+    range[4] = 1.5;
+    assert_warning(*state, &made, NULL, NULL);
+    variance[2] = variance[1] = 0.0;
+    assert_warning(*state, &made, "zero_variance",
+                   "vary in 1 directions only, so that 2 of 3 components");
+}
+
 static void test_always_valid(void **state)
 {
     made_run made;
@@ -332,6 +351,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_scales_differ),
+        cmocka_unit_test(test_projection),
         cmocka_unit_test(test_always_valid),
         cmocka_unit_test(test_pool_far_from_data),
         cmocka_unit_test(test_shapley_not_converged),

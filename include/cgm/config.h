@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "cgm/comm.h"
+#include "cgm/dense.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
 #include "cgm/generator_gan.h"
@@ -45,6 +46,10 @@ typedef struct cgm_config {
     cgm_class_share class_share;
     cgm_gmm_options gmm;
     cgm_gan_options gan;
+    cgm_features_type features_type;
+    int64_t n_components; /**< of features_type CGM_FEATURES_PCA; >= 1 */
+    bool whiten;
+    cgm_eigensolver eigensolver;
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;
@@ -96,6 +101,9 @@ typedef struct cgm_config_difference {
     int section_length, old_length, new_length;
     const char *section, *old, *new; /**< in the texts; not ended by a null character */
 } cgm_config_difference;
+
+/** Local. Components that features are projected on; 0: they are not. */
+int64_t cgm_config_components(const cgm_config *config);
 
 /** Local. Of two different texts by cgm_config_text. */
 cgm_config_difference cgm_config_compare(const char *old, const char *new);

@@ -81,6 +81,7 @@ typedef struct cgm_cost_run {
     int64_t n_candidates;
     const int64_t *first_candidate; /**< [size + 1] slices of the pool */
     bool sliced;
+    bool is_pool_projected; /**< it is stored as coordinates on components */
     bool has_candidate_labels;
     cgm_cost_search search;
     int64_t n_classes;             /**< that a generative model tells apart; 1 without labels */

@@ -50,6 +50,11 @@ cgm_status cgm_dense_reserve(cgm_comm *comm);
 void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const double *a,
                         const double *b, double *c);
 
+/** Local. c [rows][columns] = aᵀ·b, with a [inner][rows] and b [inner][columns] parts of arrays
+ * whose rows begin stride numbers apart; c contiguous. */
+void cgm_dense_multiply_columns(int64_t rows, int64_t columns, int64_t inner, const double *a,
+                                const double *b, int64_t stride, double *c);
+
 /**
  * Eigenvalues and eigenvectors of a symmetric matrix.  Local.  Cost O(n³).
  * @param[in,out] a       [n][n] the matrix in; row k is a unit eigenvector of values[k] out
@@ -70,6 +75,9 @@ cgm_status cgm_dense_eigen(cgm_comm *comm, int64_t n, double *a, double *values)
  */
 cgm_status cgm_dense_leading(cgm_comm *comm, const cgm_symmetric *matrix, cgm_eigensolver solver,
                              int64_t n_vectors, double *values, double *vectors);
+
+/** Local. Whether cgm_dense_leading gives a matrix of n rows to ScaLAPACK. */
+bool cgm_dense_is_shared(int64_t n, cgm_eigensolver solver);
 
 /** Local. Entries that a rank of size has of a matrix of n rows while cgm_dense_leading solves it;
  * with eigenvectors by ScaLAPACK it takes memory for four times as many. */

@@ -14,11 +14,29 @@ typedef enum cgm_features_scaling {
     CGM_SCALE_MINMAX    /**< 0 .. 1 over all parties' points */
 } cgm_features_scaling;
 
-/** What was done to every feature: x becomes (x − mean)/scale. */
+/** What features are made of. */
+typedef enum cgm_features_type {
+    CGM_FEATURES_PLAIN,
+    CGM_FEATURES_PCA /**< the principal components of all parties' points (projection.h) */
+} cgm_features_type;
+
+/** What was done to every feature: x becomes (x − mean)/scale, and is projected then, or not. */
 typedef struct cgm_features {
     cgm_features_scaling scaling;
-    double *mean;  /**< [n_features]; NULL without scaling */
-    double *scale; /**< [n_features] > 0; 1 for a feature that is constant over the parties */
+    double *mean;  /**< [n_features]; NULL with neither scaling nor projection */
+    double *scale; /**< [n_features] > 0; 1 for a feature that is constant over the parties, or not
+                      scaled */
+
+    int64_t n_features; /**< as read, before a projection; set with either of the two */
+
+    int64_t n_components; /**< 0: not projected, and nothing below is there */
+    bool whiten;          /**< each component was divided by its standard deviation */
+    bool pool_projected;  /**< the pool is stored as coordinates on the components, and rewards
+                             with it; else as read, with n_features */
+    double *range;        /**< [n_features] of the parties' points, neither scaled nor projected */
+    double *components;   /**< [n_components][n_features] rows of unit length, or 0 */
+    double *explained_variance; /**< [n_components] descending, n − 1 in the denominator */
+    double total_variance;      /**< of all features */
 } cgm_features;
 
 /**

@@ -28,20 +28,23 @@ typedef enum cgm_pool_placement { CGM_POOL_AUTO, CGM_POOL_NODE, CGM_POOL_RANKS }
 /** The pool: one copy a node in memory its ranks share, or, where that would not fit, in slices,
  * one a rank. */
 typedef struct cgm_candidates {
-    int64_t n_points; /**< g */
-    int64_t n_features;
+    int64_t n_points;            /**< g */
+    int64_t n_features;          /**< of points */
+    int64_t n_original_features; /**< of original: more, if the features were projected */
     bool has_labels;
-    bool sliced; /**< a rank holds its own slice alone */
+    bool is_projected; /**< original is coordinates on components already (projection.h) */
+    bool sliced;       /**< a rank holds its own slice alone */
     uint64_t checksum;
     int64_t
         *first; /**< [size + 1] the slice that rank r is home to: whole blocks but for the last */
     int64_t held_first, held_end; /**< rows that this rank can read: all, or its own slice */
-    double *original; /**< [held_end - held_first][n_features] row-major, finite, |value| <= 1e150,
-                         as read, or drawn and brought back to the unit of the input */
-    double *points;   /**< the same, or scaled (features.h) */
+    double *original; /**< [held_end - held_first][n_original_features] row-major, finite, |value|
+                         <= 1e150, as stored: as read, or drawn and brought back to the unit of the
+                         input, or drawn among projected features. Rewards consist of its rows */
+    double *points;   /**< the same, or scaled (features.h), or projected (projection.h) */
     int64_t *labels;  /**< [held_end - held_first], or NULL */
     cgm_shared points_memory;
-    cgm_shared scaled_memory; /**< of points when they are scaled */
+    cgm_shared scaled_memory; /**< of points when they are scaled or projected */
     cgm_shared labels_memory;
     struct cgm_pool *pool; /**< the packed form, filled in by pool.h */
 } cgm_candidates;
@@ -50,11 +53,14 @@ typedef struct cgm_candidates {
 typedef struct cgm_candidates_shape {
     int64_t n_points;
     bool has_labels;
+    bool is_projected;  /**< rows are coordinates on components, as /features of the file says */
+    int64_t n_features; /**< of a row in its file; 0: those of the parties' points */
 } cgm_candidates_shape;
 
 /**
  * Look at /candidates of an HDF5 file.  Collective.
- * @param[in] n_features  what the parties have; another number is an input error
+ * @param[in] n_features  what the parties have; another number is an input error, unless the file
+ *                        says by /features that its pool is projected
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_candidates_describe(cgm_comm *comm, const char *path, int64_t n_features,
@@ -102,9 +108,11 @@ void cgm_candidates_announce(const cgm_candidates_shape *shape, int64_t n_featur
 /**
  * Draw the pool from a model, each candidate by its number.  Collective.  The ranks of a node draw
  * a part each, in blocks that threads share.
- * Points are drawn among the features that the model was trained on and brought back to the unit of
- * the input, which original holds; points are those scaled again, so that they are to the last bit
- * what a run has that reads this pool from a file.
+ * Points are drawn among the features that the model was trained on. Of scaled features they are
+ * brought back to the unit of the input, which original holds; points are those scaled again, so
+ * that they are to the last bit what a run has that reads this pool from a file. Coordinates on
+ * components are left as they are: what the components do not span is lost, and no point of the
+ * input's features is the right one.
  * @param[in]     features    what was done to the features of the parties' points
  * @param[in,out] candidates  announced
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY

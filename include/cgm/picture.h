@@ -4,7 +4,8 @@
  * grid, in the unit of the input. It is part of the results and what `cgm report` draws from.
  *
  * Axes are the features themselves, of up to 2; the two leading principal components of all
- * parties' points together, up to 64 features; above, the two features of the largest variance.
+ * parties' points together, up to 64 features; above, the two features of the largest variance. Of
+ * projected features they are the first two coordinates (projection.h), whitened or not.
  * Points beyond the edges are left out: an edge lies where at least CGM_PICTURE_LEAST points are
  * beyond it or in the outermost of 512 strips inside it, so that it tells no record's value either.
  */
@@ -27,8 +28,8 @@ enum {
 
 /** The same on every rank; zeroed: there are too few points to show any. */
 typedef struct cgm_picture {
-    int64_t n_axes; /**< 1 or 2; 0: no picture */
-    int64_t n_features;
+    int64_t n_axes;                                /**< 1 or 2; 0: no picture */
+    int64_t n_features;                            /**< of the rows that rewards consist of */
     char axes[CGM_PICTURE_AXES][CGM_PICTURE_AXIS]; /**< `feature 0` (counted from 0), `pc1` */
     double *projection; /**< [n_axes][n_features]: a coordinate is projection · (point − mean) */
     double *mean;       /**< [n_features]; 0 where axes are features */
@@ -53,9 +54,9 @@ cgm_status cgm_picture_draw(cgm_comm *comm, const cgm_shard *shard, const cgm_fe
 
 /** Local. Cells of an axis: as many as leave some points in each, of a party's while few parties
  * are shown, else of all together. */
-int64_t cgm_picture_bins(const cgm_shard *shard);
+int64_t cgm_picture_bins(const cgm_shard *shard, int64_t n_features);
 
-/** Local. The coordinate of a point, in the unit of the input, on an axis. */
+/** Local. The coordinate of a point, as rewards hold them, on an axis. */
 double cgm_picture_coordinate(const cgm_picture *picture, const double *point, int64_t axis);
 
 /** Local. Accepts a zeroed struct. */

@@ -17,6 +17,7 @@
 #include "cgm/metrics.h"
 #include "cgm/pairs.h"
 #include "cgm/picture.h"
+#include "cgm/projection.h"
 #include "cgm/reuse.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"

@@ -105,7 +105,7 @@ cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
  * The candidates that rewards name: each rank asks for its own, and answers what others ask of its
  * slice.  Collective.
  * @param[in]  indices  [n_rows] rows of the pool
- * @param[out] points   [n_rows][n_features] as they were read
+ * @param[out] points   [n_rows][n_original_features] as they were read
  * @param[out] labels   [n_rows], or NULL on every rank
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
  */

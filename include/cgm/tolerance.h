@@ -62,6 +62,14 @@
 #define CGM_LEAVE_ONE_OUT_ROUNDING 1e-15
 /** |Σφ − v(N)| over Σ|φ| (MATH.md §4). */
 #define CGM_EFFICIENCY 1e-11
+/** Variances of components below this fraction of the largest may be rounding alone; numbers of a
+ * component are equally large when they differ by no more than this fraction. */
+#define CGM_ZERO_VARIANCE 1e-12
+#define CGM_EQUAL_MAGNITUDE 1e-10
+/** Components found by ScaLAPACK are the same as those of another number of ranks when their
+ * numbers differ by no more than this, and their variances by no more than this fraction of the
+ * largest. */
+#define CGM_SAME_COMPONENT 1e-8
 /** A biased MMD² below this fraction of the means it is the difference of, and variances of a
  * kernel below this fraction of κ, may be rounding alone. */
 #define CGM_MMD2_ROUNDING 1e-13
@@ -127,6 +135,9 @@
 /** Eigenvalues and eigenvectors against closed forms and, by ScaLAPACK, against LAPACK: absolute,
  * where the largest eigenvalue is of the order of 1. */
 #define CGM_TEST_EIGEN 1e-10
+/** Principal components, their variances and points projected on them against those of a covariance
+ * matrix by plain loops: relative to the largest. */
+#define CGM_TEST_COMPONENTS 1e-8
 /** The distribution of a sum of weighted squares against closed forms: relative. */
 #define CGM_TEST_TAIL 1e-12
 /** p-values, which have six digits, against those of eigenvalues computed otherwise: relative. */

@@ -63,6 +63,14 @@ edge "median" good optimal 'lengthscale .*median' --kernel.lengthscale=median
 edge "a party at its target" one_point optimal '^p3 +0 +0\.50121 $' --kernel.lengthscale=median
 edge "standard" good optimal '' --features.scale=standard $chosen
 edge "minmax of equal points" equal optimal '' --features.scale=minmax
+edge "components" good optimal '^features +2 projected on 1 component, ' --features.type=pca \
+    --features.components=1 $chosen
+edge "components of equal points" equal optimal 'warning .*vary in 0 directions' \
+    --features.type=pca --features.components=2
+edge "a pool drawn on components" good optimal 'coordinates on these' --features.type=pca \
+    --features.components=2 --generator.type=gmm --generator.size=30 $chosen
+edge "a pool drawn on components of equal points" equal optimal 'vary in 0 directions' \
+    --features.type=pca --features.components=2 --generator.type=gmm --generator.size=30
 edge "banzhaf" good optimal '' --shapley.semivalue=banzhaf --shapley.method=quadrature
 edge "beta" good optimal '' --shapley.semivalue=beta:0.05,100 --shapley.method=quadrature
 edge "leave one out" good optimal 'semivalue .*leave_one_out' --shapley.semivalue=leave_one_out
