@@ -187,8 +187,8 @@ static void test_units(void **state)
         cgm_shard shard;
         of.make = refused[m];
         planted_fill(comm, &of, &shard);
-        assert_all_ranks(comm,
-                         cgm_gmm_train(comm, &shard, &options, 1, NULL, &model) == CGM_ERR_INPUT);
+        assert_all_ranks(comm, cgm_gmm_train(comm, &shard, &options, CGM_SHARE_POOL, 1, NULL,
+                                             &model) == CGM_ERR_INPUT);
         assert_all_ranks(comm, strstr(comm->error.message, "features.scale") != NULL);
         comm->error = (cgm_error){.status = CGM_OK};
         model.destroy(model.state);
