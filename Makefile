@@ -16,11 +16,20 @@ CLANG_TIDY = clang-tidy
 CPPCHECK = cppcheck
 VALGRIND = valgrind
 CLANG = clang
-MPIRUN = mpirun
 
+# openmpi or mpich. Debian installs both beside each other, where mpicc and mpirun are Open MPI's.
+MPI = openmpi
+MPIRUN = $(if $(filter mpich,$(MPI)),mpirun.mpich,mpirun)
+MPICC = $(if $(filter mpich,$(MPI)),mpicc.mpich,mpicc)
+ifeq ($(filter openmpi mpich,$(MPI)),)
+$(error MPI=$(MPI): openmpi or mpich)
+endif
+
+# The C compiler behind mpicc, if not its own: COMPILER=clang.
+COMPILER =
 # A CC in the environment names a plain compiler as a rule, so only one on the command line counts.
 ifneq ($(origin CC),command line)
-CC = mpicc
+CC = $(if $(COMPILER),env OMPI_CC=$(COMPILER) MPICH_CC=$(COMPILER) )$(MPICC)
 endif
 CFLAGS = -O3 -g
 ASAN_CFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -42,8 +51,8 @@ ifeq ($$(origin $(1)),undefined)
 $(1) := $$(patsubst -I%,-isystem %,$$(shell $(PKG_CONFIG) $(2) 2>/dev/null))
 endif
 endef
-$(eval $(call pkg_config,HDF5_CFLAGS,--cflags hdf5-openmpi))
-$(eval $(call pkg_config,HDF5_LIBS,--libs hdf5-openmpi))
+$(eval $(call pkg_config,HDF5_CFLAGS,--cflags hdf5-$(MPI)))
+$(eval $(call pkg_config,HDF5_LIBS,--libs hdf5-$(MPI)))
 $(eval $(call pkg_config,BLAS_CFLAGS,--cflags openblas))
 $(eval $(call pkg_config,BLAS_LIBS,--libs openblas))
 $(eval $(call pkg_config,INIH_CFLAGS,--cflags inih))
@@ -53,7 +62,7 @@ $(eval $(call pkg_config,CMOCKA_LIBS,--libs cmocka))
 # ScaLAPACK's description would bring a second BLAS; OpenBLAS has all that it needs. GLPK, libcsv,
 # LIBSVM and Random123 (headers alone) come without descriptions.
 SCALAPACK_CFLAGS =
-SCALAPACK_LIBS = -lscalapack-openmpi
+SCALAPACK_LIBS = -lscalapack-$(MPI)
 GLPK_CFLAGS =
 GLPK_LIBS = -lglpk
 CSV_CFLAGS =
@@ -157,16 +166,16 @@ $(BUILD)/revision: FORCE | $(BUILD)/flags
 # The set-up may install the very tools that this file asks for flags while it is read: hence a make
 # of its own after it.
 demo:
-	@config/packages.sh build
+	@MPI=$(MPI) config/packages.sh build
 	@config/packages.sh demo || echo 'Without gnuplot the demo works, but its page has no figures.'
 	@$(MAKE) run-demo
 
 test:
-	@config/packages.sh build test
+	@MPI=$(MPI) config/packages.sh build test
 	@$(MAKE) run-test
 
 run-demo: $(BUILD)/cgm
-	@config/demo.sh $(BUILD)
+	@MPIRUN='$(MPIRUN)' config/demo.sh $(BUILD)
 
 run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
@@ -182,7 +191,7 @@ check-valgrind: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 
 # Every target for FUZZ_SECONDS; what is found new goes to $(BUILD)/fuzz, never into the sources.
 fuzz:
-	@config/packages.sh build fuzz
+	@MPI=$(MPI) config/packages.sh build fuzz
 	@$(MAKE) BUILD=$(BUILD)/fuzz CC='env OMPI_CC=$(CLANG) mpicc' CFLAGS='$(FUZZ_CFLAGS)' \
 	    KERNEL_CFLAGS='$(FUZZ_KERNEL_CFLAGS)' \
 	    FUZZ_MAIN= LDFLAGS='$(LDFLAGS) -fsanitize=fuzzer' fuzz-run
@@ -226,8 +235,8 @@ info:
 	    WARNINGS '$(WARNINGS)' LDFLAGS '$(LDFLAGS)' BUILD '$(BUILD)' PREFIX '$(PREFIX)' \
 	    DESTDIR '$(DESTDIR)'
 	@echo; printf '%-10s %-14s %s\n' library version 'flags (LIBRARY_CFLAGS, LIBRARY_LIBS)'
-	$(call print_library,HDF5,$(PKG_CONFIG) --modversion hdf5-openmpi)
-	$(call print_library,SCALAPACK,$(PKG_CONFIG) --modversion scalapack-openmpi)
+	$(call print_library,HDF5,$(PKG_CONFIG) --modversion hdf5-$(MPI))
+	$(call print_library,SCALAPACK,$(PKG_CONFIG) --modversion scalapack-$(MPI))
 	$(call print_library,BLAS,$(PKG_CONFIG) --modversion openblas)
 	$(call print_library,GLPK,$(call header_version,glpk.h))
 	$(call print_library,INIH,$(PKG_CONFIG) --modversion inih)

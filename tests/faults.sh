@@ -18,9 +18,10 @@ if [[ -z ${BUILD_DIRECTORY:-} ]]; then
     cd "$(dirname "$0")/.."
     # shellcheck source=config/mpi.sh
     . config/mpi.sh
+    mpi_choose
     mpi_environment 1000
     BUILD_DIRECTORY=$(realpath -m "${BUILD:-build}")
-    export BUILD_DIRECTORY MPIRUN=${MPIRUN:-mpirun} WRAPPER='' SLOWDOWN=1
+    export BUILD_DIRECTORY WRAPPER='' SLOWDOWN=1
     # mpirun would wait two seconds after each exit code that is not 0.
     export OMPI_MCA_odls_base_sigkill_timeout=0
     cd tests/cli
@@ -247,7 +248,7 @@ print_table()
 strike_SIGKILL_to_a_rank()
 {
     may_leave=1
-    kill -KILL "$(processes OMPI_COMM_WORLD_RANK=1)"
+    kill -KILL "$(processes "$rank_variable=1")"
 }
 
 strike_SIGKILL_to_mpirun()

@@ -10,9 +10,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=config/mpi.sh
 . config/mpi.sh
+mpi_choose
 mpi_environment 1000
 BUILD_DIRECTORY=$(realpath -m "${BUILD:-build}")
-export BUILD_DIRECTORY MPIRUN=${MPIRUN:-mpirun} WRAPPER='' SLOWDOWN=2
+export BUILD_DIRECTORY WRAPPER='' SLOWDOWN=2
 export OMPI_MCA_odls_base_sigkill_timeout=0
 paper5=$(realpath -m "${CGM_SHARED:-../shared}/golden/paper5.h5")
 cd tests/cli
@@ -72,7 +73,7 @@ interrupt()
     sleep "$moment"
     if [[ $fault == SIGKILL ]]; then
         # shellcheck disable=SC2046 # one word each
-        kill -KILL $(processes OMPI_COMM_WORLD_RANK=$((first - 1))) 2>/dev/null || true
+        kill -KILL $(processes "$rank_variable=$((first - 1))") 2>/dev/null || true
     else
         kill -USR1 "$started" 2>/dev/null || true
     fi

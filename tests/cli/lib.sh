@@ -27,6 +27,11 @@ code=0
 problem=
 # What mpirun itself says of an exit code that is not 0.
 launcher='^-+$|Primary job|^a non-zero exit|mpirun detected|^the job to be|Process name:|Exit code:'
+launcher+='|^=|^YOUR APPLICATION|^This typically|^Please see the FAQ'
+# The rank of a process, in its environment.
+declare -A rank_variables=([openmpi]=OMPI_COMM_WORLD_RANK [mpich]=PMI_RANK)
+# shellcheck disable=SC2034 # for the scripts
+rank_variable=${rank_variables[$MPI_KIND]}
 
 # Names, and for files what changes when one is written or replaced.
 listing()
@@ -34,10 +39,17 @@ listing()
     find . -type f -printf '%p %s bytes, inode %i, %T@\n' -o -printf '%p\n' | sort
 }
 
+# at_most_ranks RANKS: as many, or else as many as the machine has room for.
+at_most_ranks()
+{
+    echo $(($1 < MOST_RANKS ? $1 : MOST_RANKS))
+}
+
 # run RANKS ARGUMENT...: exit code in $code, output in the files $out and $err.
 run()
 {
-    local ranks=$1
+    local ranks
+    ranks=$(at_most_ranks "$1")
     shift
     listing >"$logs/before"
     command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
@@ -50,7 +62,8 @@ run()
 # start RANKS ARGUMENT...: as run, in the background; mpirun is $started.
 start()
 {
-    local ranks=$1
+    local ranks
+    ranks=$(at_most_ranks "$1")
     shift
     command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
     : >"$out" # what the run before said is not this one's
@@ -157,7 +170,7 @@ no_process_left()
         process=$(grep -lz "^CGM_TEST_MARK=$CGM_TEST_MARK\$" /proc/[0-9]*/environ 2>/dev/null |
             while read -r file; do
                 readlink "${file%environ}exe" || true
-            done | grep -E '/(cgm|memcheck-[^/]*|mpirun|orterun)$') || return 0
+            done | grep -E '/(cgm|memcheck-[^/]*|mpirun|orterun|mpiexec\.hydra|hydra_pmi_proxy)$') || return 0
         [[ $attempt -eq 30 ]] || sleep 0.3
     done
     echo "still running: $process"
