@@ -71,7 +71,8 @@ SVM_CFLAGS = -isystem /usr/include/libsvm
 SVM_LIBS = -lsvm
 RANDOM123_CFLAGS =
 
-LIBRARIES = HDF5 SCALAPACK BLAS GLPK INIH CSV SVM RANDOM123
+# inih before the libraries of MPICH, whose UCX exports another version of its functions.
+LIBRARIES = INIH HDF5 SCALAPACK BLAS GLPK CSV SVM RANDOM123
 LIB_CFLAGS = $(foreach library,$(LIBRARIES),$($(library)_CFLAGS))
 LIBS = $(foreach library,$(LIBRARIES),$($(library)_LIBS)) -lm
 
@@ -103,7 +104,7 @@ SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jo
 
 .PHONY: all demo run-demo test run-test bench check-slow check-faults check-valgrind check-asan check-asan-run fuzz \
         fuzz-run lint format check-format info \
-        help install clean FORCE
+        help install uninstall deb check-install clean FORCE
 
 all: $(BUILD)/cgm
 
@@ -228,9 +229,9 @@ endef
 header_version = echo '\#include <$(1)>' | $(CC) $(LIB_CFLAGS) -E -o /dev/null -x c - && echo found
 
 info:
-	@printf '%-10s %s\n' VERSION '$(VERSION) ($(REVISION))' CC '$(CC)' \
+	@printf '%-10s %s\n' VERSION '$(VERSION) ($(REVISION))' MPI '$(MPI)' CC '$(CC)' \
 	    compiler "$$($(CC) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
-	    MPI "$$($(MPIRUN) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
+	    launcher "$$($(MPIRUN) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
 	    MPIRUN '$(MPIRUN)' CFLAGS '$(CFLAGS)' CPPFLAGS '$(CPPFLAGS)' STANDARD '$(STANDARD)' \
 	    WARNINGS '$(WARNINGS)' LDFLAGS '$(LDFLAGS)' BUILD '$(BUILD)' PREFIX '$(PREFIX)' \
 	    DESTDIR '$(DESTDIR)'
@@ -259,15 +260,32 @@ help:
 	@echo 'make check-slow       runs of 1000 and of 10,000 parties, and scikit-learn on real data'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'
-	@echo 'make install          to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=$(PREFIX)'
+	@echo 'make install          program, manual page, job scripts to $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo 'make uninstall        remove what make install puts there'
+	@echo 'make deb              a package for Debian, $(BUILD)/cgm_$(VERSION)_*.deb'
+	@echo 'make check-install    install and package, by what they put on this machine and remove'
 	@echo 'make info             compilers, flags, libraries and versions that a build would use'
 	@echo 'make clean            remove $(BUILD)'
 	@echo
+	@echo 'MPI=mpich builds with MPICH, COMPILER=clang with clang: give each its own BUILD=build/NAME.'
 	@echo 'WERROR=1 makes warnings errors. RANKS="1 2 3" and ONLY="test_shapley cli/usage" choose'
 	@echo 'the rank counts and the programs of the tests.'
 
-install: $(BUILD)/cgm
-	install -D -m 755 $(BUILD)/cgm $(DESTDIR)$(PREFIX)/bin/cgm
+# Out of the program's own help: it has to run here, as it does after a build for this machine.
+$(BUILD)/cgm.1: $(BUILD)/cgm config/manpage.sh
+	config/manpage.sh $(BUILD)/cgm >$@
+
+install: $(BUILD)/cgm $(BUILD)/cgm.1
+	@config/install.sh install '$(BUILD)' '$(VERSION)' '$(PREFIX)' '$(DESTDIR)'
+
+uninstall:
+	@config/install.sh uninstall '$(BUILD)' '$(VERSION)' '$(PREFIX)' '$(DESTDIR)'
+
+deb: $(BUILD)/cgm $(BUILD)/cgm.1
+	@config/deb.sh '$(BUILD)' '$(VERSION)' '$(MPI)'
+
+check-install: deb
+	@BUILD='$(BUILD)' MPI=$(MPI) MPIRUN='$(MPIRUN)' tests/install.sh
 
 clean:
 	rm -rf $(BUILD)

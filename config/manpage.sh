@@ -15,7 +15,7 @@ shared='^Options, in CONFIG\.ini as$'
 # escape: text as roff takes it literally.
 escape()
 {
-    sed 's/\\/\\e/g; s/-/\\-/g; s/^\([.'\'']\)/\\\&\1/'
+    sed 's/\\/\\e/g; s/-/\\-/g; s/^[.'\'']/\\\&&/'
 }
 
 # Help of the form that all commands have: paragraphs; indented by 4 columns what is to be typed; by
@@ -37,6 +37,7 @@ to_roff()
         /^      / {
             text = $0
             sub(/^ +/, "", text)
+            if (text ~ /^[.\047]/) text = "\\&" text
             # A line for each word that is explained; the first is apart from what is accepted.
             if (begun || /^      [a-z_]+: /) print ".br"
             begun = 0
@@ -58,7 +59,10 @@ to_roff()
 # commands: one a line, the name and what it takes.
 commands()
 {
-    sed -nE 's/^  cgm ([a-z]+) +(.*[^ ])  +.*$/\1 \2/p' <<<"$usage" | sed -E 's/  +[a-z].*$//'
+    local name
+    for name in $(sed -nE 's/^  cgm ([a-z]+) .*/\1/p' <<<"$usage"); do
+        "$program" "$name" --help | sed -nE '1s/^usage: cgm //p'
+    done
 }
 
 # of NAME: the help of a command, from its summary on.
@@ -97,13 +101,14 @@ on one. The results are the same, bit for bit, at any number of ranks and thread
 END
 while read -r name takes; do
     printf '.SS %s\n\\fBcgm %s\\fR %s\n.PP\n' "$name" "$name" "$(escape <<<"$takes")"
-    of "$name" | sed "/$shared/,\$d" | to_roff
-    if of "$name" | grep -q "$shared"; then
+    help=$(of "$name")
+    sed "/$shared/,\$d" <<<"$help" | to_roff
+    if grep -q "$shared" <<<"$help"; then
         printf '.PP\nIts options are those of a configuration, see OPTIONS.\n'
     fi
 done < <(commands)
 echo .SH OPTIONS
-of run | sed -n "/$shared/,\$p" | to_roff
+of run | sed -n "/$shared/,\$p" | sed '1s/.*/Of a run, in CONFIG.ini as/' | to_roff
 echo '.SH EXIT STATUS'
 sed -n '/^Exit codes: /,$p' <<<"$usage" | tr '\n' ' ' | sed 's/^Exit codes: //; s/ *$//' |
     sed -E 's/, ([0-9]+ )/\n\1/g' | escape | sed -E 's/^([0-9]+) (.*)$/.TP\n\\fB\1\\fR\n\2/'
@@ -111,7 +116,7 @@ cat <<'END'
 
 .PP
 Every failure is one line on standard error,
-.RB ' "cgm: error:" ' ...,
+.BR "cgm: error: " ...,
 which names the file or option and what to do, and ends with the rank and its host.
 .SH FILES
 .TP
@@ -124,16 +129,16 @@ an HDF5 file, complete once it has its name; it holds the options of its run
 .I CHECKPOINT\fR, \fICHECKPOINT\fR.older
 what a run that stops has done, and the checkpoint before; removed when the result is in place
 .TP
-.I PREFIX/share/cgm/config
+.I @PREFIX@/share/cgm/config
 configurations to begin with
 .TP
-.I PREFIX/share/cgm/jobs
-job scripts; copy PREFIX/share/cgm and start them from the top of the copy
+.I @PREFIX@/share/cgm/jobs
+job scripts; copy @PREFIX@/share/cgm and start them from the top of the copy
 .TP
-.I PREFIX/share/cgm/modulefiles
+.I @PREFIX@/share/cgm/modulefiles
 a module for Lmod
 .TP
-.I PREFIX/share/doc/cgm/README.md
+.I @PREFIX@/share/doc/cgm/README.md
 layout of the files, measures, scaling, what is reproducible and why
 .SH ENVIRONMENT
 .TP

@@ -521,7 +521,10 @@ void cgm_shared_destroy(cgm_shared *shared)
 cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window)
 {
     *window = (cgm_window){.window = MPI_WIN_NULL};
-    int64_t node_bytes = (int64_t)bytes;
+    /* MPICH 4.0 looks for a rank's part in the wrong place where the parts before it are no
+     * multiples of 16 bytes. */
+    const size_t whole = (bytes + CGM_ALIGNMENT - 1) / CGM_ALIGNMENT * CGM_ALIGNMENT;
+    int64_t node_bytes = (int64_t)whole;
     MPI_Allreduce(MPI_IN_PLACE, &node_bytes, 1, MPI_INT64_T, MPI_SUM, comm->node);
     cgm_status room = check_room(comm, node_bytes);
     if (room != CGM_OK) {
@@ -529,7 +532,7 @@ cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window)
     }
     /* Memory that cannot be had is the user's to know, not a reason to abort. */
     MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
-    int code = MPI_Win_allocate((MPI_Aint)bytes, 1, MPI_INFO_NULL, comm->world, &window->memory,
+    int code = MPI_Win_allocate((MPI_Aint)whole, 1, MPI_INFO_NULL, comm->world, &window->memory,
                                 &window->window);
     MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_ARE_FATAL);
     cgm_status status = CGM_OK;

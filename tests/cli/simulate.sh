@@ -1,5 +1,6 @@
 # Simulated input that all ranks write: the same file at any number of them, or none.
 # without: asan valgrind
+# checks: 34
 . "$(dirname "$0")/lib.sh"
 
 # same_at_all RANKS LABEL OPTION...: the same bytes at all numbers of ranks, whose first is 1.

@@ -2,6 +2,7 @@
 # every file is new, exclusively its maker's and never readable by more than in the end.
 # alone: yes
 # without: asan valgrind
+# checks: 31
 . "$(dirname "$0")/lib.sh"
 
 # The system calls of each rank that name a file, in trace.RANK.
