@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Debian package of what is built: config/deb.sh BUILD VERSION MPI, by make deb, leaves
-# BUILD/cgm_VERSION_ARCHITECTURE.deb. It depends on the libraries that the program is linked with, in
-# the versions that this machine's packages ask for, and on the launcher of its MPI.
+# BUILD/cgm_VERSION_ARCHITECTURE.deb. It depends on the libraries that the program is linked with,
+# in the versions that this machine's packages ask for, and on the launcher of its MPI.
 #
 # Environment: DEBFULLNAME and DEBEMAIL, who makes the package; SOURCE_DATE_EPOCH, its date.
 set -euo pipefail

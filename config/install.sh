@@ -19,8 +19,8 @@ fill()
     sed "s|@PREFIX@|$prefix|g; s|@VERSION@|$version|g; s|:-build/cgm}|:-$prefix/bin/cgm}|"
 }
 
-# place SOURCE NAME [COMMAND...]: a file under the prefix, through a filter if one is given. Programs
-# and scripts remain what they are, everything else is for reading alone.
+# place SOURCE NAME [COMMAND...]: a file under the prefix, through a filter if one is given.
+# Programs and scripts remain what they are, everything else is for reading alone.
 place()
 {
     local source=$1 target=$destination/$2 mode=644
@@ -30,7 +30,7 @@ place()
         return
     fi
     # Also job scripts, which a batch system reads.
-    [[ ! -x $source && $(head -c 2 "$source" | tr -d "\0") != "#!" ]] || mode=755
+    [[ ! -x $source && $(head -c 2 "$source" | tr -d '\0') != "#!" ]] || mode=755
     install -d -m 755 "$(dirname "$target")"
     "${@:-cat}" <"$source" >"$target.new"
     chmod "$mode" "$target.new"

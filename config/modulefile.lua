@@ -17,4 +17,5 @@ whatis("Description: fair synthetic-data rewards for parties that pool their dat
 conflict("cgm")
 prepend_path("PATH", pathJoin(prefix, "bin"))
 prepend_path("MANPATH", pathJoin(prefix, "share/man"))
+append_path("MANPATH", "") -- the system's pages, where nothing was set
 setenv("CGM_SHARE", pathJoin(prefix, "share/cgm"))

@@ -122,6 +122,7 @@ for stage in "${!met[@]}"; do
 done
 check "the kernel sums were met $LEAST times" test "${met[kernel sums]:-0}" -ge $LEAST
 check "the sampling was met $LEAST times" test "${met[sampling]:-0}" -ge $LEAST
+check "all interruptions were made" test $((n_passed + n_failed)) -eq $((2 * MOMENTS + 2))
 
 code=0
 finish || code=1

@@ -166,11 +166,12 @@ error_matches()
 no_process_left()
 {
     local attempt process
+    local ours='/(cgm|memcheck-[^/]*|mpirun|orterun|mpiexec\.hydra|hydra_pmi_proxy)$'
     for attempt in {1..30}; do
         process=$(grep -lz "^CGM_TEST_MARK=$CGM_TEST_MARK\$" /proc/[0-9]*/environ 2>/dev/null |
             while read -r file; do
                 readlink "${file%environ}exe" || true
-            done | grep -E '/(cgm|memcheck-[^/]*|mpirun|orterun|mpiexec\.hydra|hydra_pmi_proxy)$') || return 0
+            done | grep -E "$ours") || return 0
         [[ $attempt -eq 30 ]] || sleep 0.3
     done
     echo "still running: $process"
