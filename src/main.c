@@ -146,5 +146,5 @@ int main(int argc, char **argv)
     }
     cgm_comm_destroy(&comm);
     MPI_Finalize();
-    return status;
+    return (int)status;
 }

@@ -137,7 +137,8 @@ expect()
         require "the error does not match '$2'" error_matches "$2"
     fi
     require "ranks are left after 10 s" no_process_left
-    if [[ $code -eq 0 ]]; then
+    # MPICH's launcher now and then says 0 of what it ended.
+    if [[ $code -eq 0 && $1 != "$codes_terminated" ]]; then
         require "the result is not that of an undisturbed run" right_result
     else
         require "a file has the final name" test ! -e box/out/out.h5
@@ -450,9 +451,9 @@ configure input.parties=box/in.h5 sampling.inv_temp=1,4,inf output.file=box/out/
 run 2 run run.ini --input.parties=input.h5 --output.file=reference.h5
 accepted "an undisturbed run"
 
-row SIGKILL_to_a_rank 2 137 ''
+row SIGKILL_to_a_rank 2 "$code_killed" ''
 row SIGKILL_to_mpirun 2 137 ''
-row SIGTERM_to_mpirun 2 '1 143' ''
+row SIGTERM_to_mpirun 2 "$codes_terminated" ''
 row SIGUSR1_checkpoint 2 75 '' 'input lengthscale kernel_sums sampling'
 cell SIGUSR1_checkpoint output 2 0 ''
 row SIGUSR1 2 0 ''

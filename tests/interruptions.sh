@@ -27,7 +27,7 @@ LEAST=3
 ranks=(2 3 1 5 2)
 interval=0.2
 declare -A met
-declare -A expected=([SIGKILL]=137 [SIGUSR1]=75)
+declare -A expected=([SIGKILL]=$code_killed [SIGUSR1]=75)
 
 # seconds_of INPUT: from the first line on stdout to the end, on 2 ranks, checkpoints included.
 seconds_of()

@@ -28,10 +28,13 @@ problem=
 # What mpirun itself says of an exit code that is not 0.
 launcher='^-+$|Primary job|^a non-zero exit|mpirun detected|^the job to be|Process name:|Exit code:'
 launcher+='|^=|^YOUR APPLICATION|^This typically|^Please see the FAQ'
-# The rank of a process, in its environment.
-declare -A rank_variables=([openmpi]=OMPI_COMM_WORLD_RANK [mpich]=PMI_RANK)
+# The rank of a process, in its environment; exit codes of mpirun when a rank was killed, and when
+# it was ended itself.
 # shellcheck disable=SC2034 # for the scripts
-rank_variable=${rank_variables[$MPI_KIND]}
+case $MPI_KIND in
+openmpi) rank_variable=OMPI_COMM_WORLD_RANK code_killed=137 codes_terminated='1 143' ;;
+mpich) rank_variable=PMI_RANK code_killed=9 codes_terminated='0 15' ;;
+esac
 
 # Names, and for files what changes when one is written or replaced.
 listing()
