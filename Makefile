@@ -16,11 +16,20 @@ CLANG_TIDY = clang-tidy
 CPPCHECK = cppcheck
 VALGRIND = valgrind
 CLANG = clang
-MPIRUN = mpirun
 
+# openmpi or mpich. Debian installs both beside each other, where mpicc and mpirun are Open MPI's.
+MPI = openmpi
+MPIRUN = $(if $(filter mpich,$(MPI)),mpirun.mpich,mpirun)
+MPICC = $(if $(filter mpich,$(MPI)),mpicc.mpich,mpicc)
+ifeq ($(filter openmpi mpich,$(MPI)),)
+$(error MPI=$(MPI): openmpi or mpich)
+endif
+
+# The C compiler behind mpicc, if not its own: COMPILER=clang.
+COMPILER =
 # A CC in the environment names a plain compiler as a rule, so only one on the command line counts.
 ifneq ($(origin CC),command line)
-CC = mpicc
+CC = $(if $(COMPILER),env OMPI_CC=$(COMPILER) MPICH_CC=$(COMPILER) )$(MPICC)
 endif
 CFLAGS = -O3 -g
 ASAN_CFLAGS = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -42,8 +51,8 @@ ifeq ($$(origin $(1)),undefined)
 $(1) := $$(patsubst -I%,-isystem %,$$(shell $(PKG_CONFIG) $(2) 2>/dev/null))
 endif
 endef
-$(eval $(call pkg_config,HDF5_CFLAGS,--cflags hdf5-openmpi))
-$(eval $(call pkg_config,HDF5_LIBS,--libs hdf5-openmpi))
+$(eval $(call pkg_config,HDF5_CFLAGS,--cflags hdf5-$(MPI)))
+$(eval $(call pkg_config,HDF5_LIBS,--libs hdf5-$(MPI)))
 $(eval $(call pkg_config,BLAS_CFLAGS,--cflags openblas))
 $(eval $(call pkg_config,BLAS_LIBS,--libs openblas))
 $(eval $(call pkg_config,INIH_CFLAGS,--cflags inih))
@@ -53,7 +62,7 @@ $(eval $(call pkg_config,CMOCKA_LIBS,--libs cmocka))
 # ScaLAPACK's description would bring a second BLAS; OpenBLAS has all that it needs. GLPK, libcsv,
 # LIBSVM and Random123 (headers alone) come without descriptions.
 SCALAPACK_CFLAGS =
-SCALAPACK_LIBS = -lscalapack-openmpi
+SCALAPACK_LIBS = -lscalapack-$(MPI)
 GLPK_CFLAGS =
 GLPK_LIBS = -lglpk
 CSV_CFLAGS =
@@ -62,7 +71,8 @@ SVM_CFLAGS = -isystem /usr/include/libsvm
 SVM_LIBS = -lsvm
 RANDOM123_CFLAGS =
 
-LIBRARIES = HDF5 SCALAPACK BLAS GLPK INIH CSV SVM RANDOM123
+# inih before the libraries of MPICH, whose UCX exports another version of its functions.
+LIBRARIES = INIH HDF5 SCALAPACK BLAS GLPK CSV SVM RANDOM123
 LIB_CFLAGS = $(foreach library,$(LIBRARIES),$($(library)_CFLAGS))
 LIBS = $(foreach library,$(LIBRARIES),$($(library)_LIBS)) -lm
 
@@ -94,7 +104,7 @@ SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jo
 
 .PHONY: all demo run-demo test run-test bench check-slow check-faults check-valgrind check-asan check-asan-run fuzz \
         fuzz-run lint format check-format info \
-        help install clean FORCE
+        help install uninstall deb check-install clean FORCE
 
 all: $(BUILD)/cgm
 
@@ -157,16 +167,16 @@ $(BUILD)/revision: FORCE | $(BUILD)/flags
 # The set-up may install the very tools that this file asks for flags while it is read: hence a make
 # of its own after it.
 demo:
-	@config/packages.sh build
+	@MPI=$(MPI) config/packages.sh build
 	@config/packages.sh demo || echo 'Without gnuplot the demo works, but its page has no figures.'
 	@$(MAKE) run-demo
 
 test:
-	@config/packages.sh build test
+	@MPI=$(MPI) config/packages.sh build test
 	@$(MAKE) run-test
 
 run-demo: $(BUILD)/cgm
-	@config/demo.sh $(BUILD)
+	@MPIRUN='$(MPIRUN)' config/demo.sh $(BUILD)
 
 run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
@@ -182,7 +192,7 @@ check-valgrind: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
 
 # Every target for FUZZ_SECONDS; what is found new goes to $(BUILD)/fuzz, never into the sources.
 fuzz:
-	@config/packages.sh build fuzz
+	@MPI=$(MPI) config/packages.sh build fuzz
 	@$(MAKE) BUILD=$(BUILD)/fuzz CC='env OMPI_CC=$(CLANG) mpicc' CFLAGS='$(FUZZ_CFLAGS)' \
 	    KERNEL_CFLAGS='$(FUZZ_KERNEL_CFLAGS)' \
 	    FUZZ_MAIN= LDFLAGS='$(LDFLAGS) -fsanitize=fuzzer' fuzz-run
@@ -219,15 +229,15 @@ endef
 header_version = echo '\#include <$(1)>' | $(CC) $(LIB_CFLAGS) -E -o /dev/null -x c - && echo found
 
 info:
-	@printf '%-10s %s\n' VERSION '$(VERSION) ($(REVISION))' CC '$(CC)' \
+	@printf '%-10s %s\n' VERSION '$(VERSION) ($(REVISION))' MPI '$(MPI)' CC '$(CC)' \
 	    compiler "$$($(CC) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
-	    MPI "$$($(MPIRUN) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
+	    launcher "$$($(MPIRUN) --version 2>/dev/null | head -n 1 | grep . || echo '[not found]')" \
 	    MPIRUN '$(MPIRUN)' CFLAGS '$(CFLAGS)' CPPFLAGS '$(CPPFLAGS)' STANDARD '$(STANDARD)' \
 	    WARNINGS '$(WARNINGS)' LDFLAGS '$(LDFLAGS)' BUILD '$(BUILD)' PREFIX '$(PREFIX)' \
 	    DESTDIR '$(DESTDIR)'
 	@echo; printf '%-10s %-14s %s\n' library version 'flags (LIBRARY_CFLAGS, LIBRARY_LIBS)'
-	$(call print_library,HDF5,$(PKG_CONFIG) --modversion hdf5-openmpi)
-	$(call print_library,SCALAPACK,$(PKG_CONFIG) --modversion scalapack-openmpi)
+	$(call print_library,HDF5,$(PKG_CONFIG) --modversion hdf5-$(MPI))
+	$(call print_library,SCALAPACK,$(PKG_CONFIG) --modversion scalapack-$(MPI))
 	$(call print_library,BLAS,$(PKG_CONFIG) --modversion openblas)
 	$(call print_library,GLPK,$(call header_version,glpk.h))
 	$(call print_library,INIH,$(PKG_CONFIG) --modversion inih)
@@ -250,15 +260,32 @@ help:
 	@echo 'make check-slow       runs of 1000 and of 10,000 parties, and scikit-learn on real data'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'
-	@echo 'make install          to $$(DESTDIR)$$(PREFIX)/bin, PREFIX=$(PREFIX)'
+	@echo 'make install          program, manual page, job scripts to $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo 'make uninstall        remove what make install puts there'
+	@echo 'make deb              a package for Debian, $(BUILD)/cgm_$(VERSION)_*.deb'
+	@echo 'make check-install    install and package, by what they put on this machine and remove'
 	@echo 'make info             compilers, flags, libraries and versions that a build would use'
 	@echo 'make clean            remove $(BUILD)'
 	@echo
+	@echo 'MPI=mpich builds with MPICH, COMPILER=clang with clang: give each its own BUILD=build/NAME.'
 	@echo 'WERROR=1 makes warnings errors. RANKS="1 2 3" and ONLY="test_shapley cli/usage" choose'
 	@echo 'the rank counts and the programs of the tests.'
 
-install: $(BUILD)/cgm
-	install -D -m 755 $(BUILD)/cgm $(DESTDIR)$(PREFIX)/bin/cgm
+# Out of the program's own help: it has to run here, as it does after a build for this machine.
+$(BUILD)/cgm.1: $(BUILD)/cgm config/manpage.sh
+	config/manpage.sh $(BUILD)/cgm >$@
+
+install: $(BUILD)/cgm $(BUILD)/cgm.1
+	@config/install.sh install '$(BUILD)' '$(VERSION)' '$(PREFIX)' '$(DESTDIR)'
+
+uninstall:
+	@config/install.sh uninstall '$(BUILD)' '$(VERSION)' '$(PREFIX)' '$(DESTDIR)'
+
+deb: $(BUILD)/cgm $(BUILD)/cgm.1
+	@config/deb.sh '$(BUILD)' '$(VERSION)' '$(MPI)'
+
+check-install: deb
+	@BUILD='$(BUILD)' MPI=$(MPI) MPIRUN='$(MPIRUN)' tests/install.sh
 
 clean:
 	rm -rf $(BUILD)

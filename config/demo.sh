@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# make demo: simulates the paper's credit ratings and runs them on 5 ranks, one a party.
+# make demo: simulates the paper's credit ratings and runs them on 5 ranks, one a party, or
+# with MPICH on one a core at most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=config/mpi.sh
 . config/mpi.sh
 
 build=${1:-build}
-ranks=5
+mpi_choose
+ranks=$((MOST_RANKS < 5 ? MOST_RANKS : 5))
 data=$build/demo/creditratings.h5
 mkdir -p "$build/demo"
 rm -f "$data"
@@ -20,8 +22,8 @@ show_and_run()
     echo "\$ $*"
     "$@"
 }
-show_and_run "${MPIRUN:-mpirun}" -n 1 "$build/cgm" simulate --out "$data"
-show_and_run "${MPIRUN:-mpirun}" -n $ranks "$build/cgm" run config/creditratings.ini \
+show_and_run "$MPIRUN" -n 1 "$build/cgm" simulate --out "$data"
+show_and_run "$MPIRUN" -n $ranks "$build/cgm" run config/creditratings.ini \
     --output.overwrite=true
 
 result=$(sed -n '/^\[output\]/,/^\[/s/^file *= *//p' config/creditratings.ini)

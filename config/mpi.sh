@@ -1,6 +1,17 @@
-# Sourced by scripts that start ranks on this one machine: mpi_environment RANKS sets what Open MPI
-# and BLAS need there. Jobs on a cluster need none of it.
+# Sourced by scripts that start ranks on this one machine. Jobs on a cluster need none of it.
 
+# mpi_choose: exports MPIRUN (mpirun), MPI_KIND, openmpi or mpich, to which it belongs, and
+# MOST_RANKS. Ranks of MPICH that wait keep their core, so that there may be one a core.
+mpi_choose()
+{
+    export MPIRUN=${MPIRUN:-mpirun} MPI_KIND=openmpi MOST_RANKS=1000
+    if [[ $("$MPIRUN" --version 2>/dev/null) == *HYDRA* ]]; then
+        MPI_KIND=mpich
+        MOST_RANKS=$(nproc)
+    fi
+}
+
+# mpi_environment RANKS: sets what Open MPI and BLAS need for so many ranks.
 mpi_environment()
 {
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Sees to it that what a build needs is there: config/packages.sh GROUP ..., of the groups below.
+# With build comes the MPI that the variable MPI names, openmpi or mpich.
 # Missing packages are installed with apt-get where root or sudo without a password allows it;
 # otherwise they are named and the exit code is 1. Nothing is missing: silent.
 #
@@ -11,10 +12,14 @@ needs='
 build gcc                      command   gcc
 build libc6-dev                header    stdlib.h
 build pkg-config               command   pkg-config          PKG_CONFIG
-build openmpi-bin              command   mpirun              MPIRUN
-build libopenmpi-dev           command   mpicc
-build libhdf5-openmpi-dev      pkgconfig hdf5-openmpi        HDF5_LIBS
-build libscalapack-openmpi-dev pkgconfig scalapack-openmpi   SCALAPACK_LIBS
+openmpi openmpi-bin            command   mpirun              MPIRUN
+openmpi libopenmpi-dev         command   mpicc
+openmpi libhdf5-openmpi-dev    pkgconfig hdf5-openmpi        HDF5_LIBS
+openmpi libscalapack-openmpi-dev pkgconfig scalapack-openmpi SCALAPACK_LIBS
+mpich mpich                    command   mpirun.mpich        MPIRUN
+mpich libmpich-dev             command   mpicc.mpich
+mpich libhdf5-mpich-dev        pkgconfig hdf5-mpich          HDF5_LIBS
+mpich libscalapack-mpich-dev   pkgconfig scalapack-mpich     SCALAPACK_LIBS
 build libopenblas-dev          pkgconfig openblas            BLAS_LIBS
 build libglpk-dev              header    glpk.h              GLPK_LIBS
 build libinih-dev              pkgconfig inih                INIH_LIBS
@@ -32,6 +37,14 @@ check clang-tidy               command   clang-tidy          CLANG_TIDY
 check cppcheck                 command   cppcheck            CPPCHECK
 check shellcheck               command   shellcheck
 check valgrind                 command   valgrind            VALGRIND
+clang clang                    command   clang               CLANG
+clang libomp-dev               openmp    clang               CLANG
+deb   dpkg-dev                 command   dpkg-shlibdeps
+deb   fakeroot                 command   fakeroot
+deb   lintian                  command   lintian
+deb   man-db                   command   man
+deb   groff-base               command   groff
+deb   lmod                     file      /usr/share/lmod
 fuzz  clang                    command   clang               CLANG
 fuzz  libclang-rt-dev          fuzzer    clang               CLANG
 fuzz  libomp-dev               openmp    clang               CLANG
@@ -43,6 +56,7 @@ is_there()
     local kind=$1 what=$2
     case $kind in
     command) command -v "$what" >/dev/null ;;
+    file) [[ -e $what ]] ;;
     pkgconfig) "${PKG_CONFIG:-pkg-config}" --exists "$what" 2>/dev/null ;;
     fuzzer) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
         "$what" -fsanitize=fuzzer,address,undefined -x c -o /dev/null - 2>/dev/null ;;
@@ -64,7 +78,9 @@ missing_packages()
     done < <(grep . <<<"$needs")
 }
 
-missing=$(missing_packages "$@" | sort -u | tr '\n' ' ')
+groups=("$@")
+[[ " $* " != *" build "* ]] || groups+=("${MPI:-openmpi}")
+missing=$(missing_packages "${groups[@]}" | sort -u | tr '\n' ' ')
 if [[ -z $missing ]]; then
     exit 0
 fi
@@ -87,7 +103,7 @@ apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock
 "${apt[@]}" update
 # shellcheck disable=SC2086 # one word a package
 "${apt[@]}" install -y --no-install-recommends $missing
-missing=$(missing_packages "$@" | sort -u | tr '\n' ' ')
+missing=$(missing_packages "${groups[@]}" | sort -u | tr '\n' ' ')
 if [[ -n $missing ]]; then
     echo "still missing after installation: $missing" >&2
     exit 1

@@ -72,8 +72,8 @@ static void print_usage(FILE *stream)
     }
     fputs("  cgm COMMAND --help, cgm help COMMAND              its options\n"
           "  cgm --version                                     versions of program and libraries\n"
-          "\nExit codes: 0 ok, 1 no, 2 usage, 3 input, 4 memory, 5 reward program, 6 output, 70 "
-          "bug,\n75 stopped at a checkpoint: start it again\n",
+          "\nExit codes: 0 ok, 1 diff or verify says no, 2 usage, 3 input, 4 memory,\n"
+          "5 reward program, 6 output, 70 bug, 75 stopped at a checkpoint: start it again\n",
           stream);
 }
 
@@ -146,5 +146,5 @@ int main(int argc, char **argv)
     }
     cgm_comm_destroy(&comm);
     MPI_Finalize();
-    return status;
+    return (int)status;
 }

@@ -10,13 +10,13 @@ static void put_set(cgm_writer *to, const cgm_metrics *metrics, const cgm_metric
     char group[NAME_ROOM / 2];
     char name[NAME_ROOM];
     snprintf(group, sizeof group, "/metrics/beta_%g", set->inv_temp);
-    for (int c = 0; c < CGM_METRIC_COLUMNS; c++) {
+    for (cgm_metric_column c = 0; c < CGM_METRIC_COLUMNS; c++) {
         if (set->columns[c] != NULL) {
             snprintf(name, sizeof name, "%s/%s", group, cgm_metric_column_name(c));
             cgm_writer_put_array(to, name, CGM_H5_DOUBLE, metrics->n_parties, set->columns[c]);
         }
     }
-    for (int c = 0; c < CGM_METRIC_COLUMNS; c++) {
+    for (cgm_metric_column c = 0; c < CGM_METRIC_COLUMNS; c++) {
         if (set->columns[c] != NULL) {
             snprintf(name, sizeof name, "correlation_%s", cgm_metric_column_name(c));
             cgm_writer_put_attribute(to, group, name, CGM_H5_DOUBLE, &set->correlation[c]);
@@ -28,7 +28,7 @@ static void put_set(cgm_writer *to, const cgm_metrics *metrics, const cgm_metric
 static void put_over_betas(cgm_writer *to, const cgm_metrics *metrics)
 {
     char name[NAME_ROOM];
-    for (int c = 0; c < CGM_METRIC_COLUMNS; c++) {
+    for (cgm_metric_column c = 0; c < CGM_METRIC_COLUMNS; c++) {
         if (metrics->sets[0].columns[c] != NULL) {
             snprintf(name, sizeof name, "mean_correlation_%s", cgm_metric_column_name(c));
             cgm_writer_put_attribute(to, "/metrics", name, CGM_H5_DOUBLE,

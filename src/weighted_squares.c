@@ -3,6 +3,7 @@
 #include <complex.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* With K(s) = −½ Σ log(1 − 2 w_k s), the logarithm of the moment generating function,
  *
@@ -120,13 +121,22 @@ static path choose_path(squares *of, bool above)
     return along;
 }
 
+/* CMPLX, which the C library has for gcc alone. */
+static double complex complex_of(double real, double imaginary)
+{
+    const double parts[2] = {real, imaginary};
+    double complex made;
+    memcpy(&made, parts, sizeof made);
+    return made;
+}
+
 /* The integrand by y over its peak. */
 static double complex integrand(squares *of, const path *along, double y)
 {
-    const double complex s = CMPLX(along->start + along->bend * y * y, y);
+    const double complex s = complex_of(along->start + along->bend * y * y, y);
     const double complex signed_s = along->start < 0.0 ? -s : s;
     return cexp(cumulant(of, s) - s * of->x - clog(signed_s) - along->peak) *
-           CMPLX(1.0, -2.0 * along->bend * y);
+           complex_of(1.0, -2.0 * along->bend * y);
 }
 
 /* Twice the integral over half of the path, which the other half mirrors. */

@@ -18,9 +18,10 @@ if [[ -z ${BUILD_DIRECTORY:-} ]]; then
     cd "$(dirname "$0")/.."
     # shellcheck source=config/mpi.sh
     . config/mpi.sh
+    mpi_choose
     mpi_environment 1000
     BUILD_DIRECTORY=$(realpath -m "${BUILD:-build}")
-    export BUILD_DIRECTORY MPIRUN=${MPIRUN:-mpirun} WRAPPER='' SLOWDOWN=1
+    export BUILD_DIRECTORY WRAPPER='' SLOWDOWN=1
     # mpirun would wait two seconds after each exit code that is not 0.
     export OMPI_MCA_odls_base_sigkill_timeout=0
     cd tests/cli
@@ -33,6 +34,8 @@ chosen=" $* "
 # shellcheck source=tests/cli/lib.sh
 . "$PWD/lib.sh"
 
+# All cells, and the undisturbed run: fewer are a failure.
+PLAN=73
 stages="input lengthscale kernel_sums sampling output"
 rows=()
 said=()
@@ -134,7 +137,8 @@ expect()
         require "the error does not match '$2'" error_matches "$2"
     fi
     require "ranks are left after 10 s" no_process_left
-    if [[ $code -eq 0 ]]; then
+    # MPICH's launcher now and then says 0 of what it ended.
+    if [[ $code -eq 0 && $1 != "$codes_terminated" ]]; then
         require "the result is not that of an undisturbed run" right_result
     else
         require "a file has the final name" test ! -e box/out/out.h5
@@ -247,7 +251,7 @@ print_table()
 strike_SIGKILL_to_a_rank()
 {
     may_leave=1
-    kill -KILL "$(processes OMPI_COMM_WORLD_RANK=1)"
+    kill -KILL "$(processes "$rank_variable=1")"
 }
 
 strike_SIGKILL_to_mpirun()
@@ -447,9 +451,9 @@ configure input.parties=box/in.h5 sampling.inv_temp=1,4,inf output.file=box/out/
 run 2 run run.ini --input.parties=input.h5 --output.file=reference.h5
 accepted "an undisturbed run"
 
-row SIGKILL_to_a_rank 2 137 ''
+row SIGKILL_to_a_rank 2 "$code_killed" ''
 row SIGKILL_to_mpirun 2 137 ''
-row SIGTERM_to_mpirun 2 '1 143' ''
+row SIGTERM_to_mpirun 2 "$codes_terminated" ''
 row SIGUSR1_checkpoint 2 75 '' 'input lengthscale kernel_sums sampling'
 cell SIGUSR1_checkpoint output 2 0 ''
 row SIGUSR1 2 0 ''
@@ -476,9 +480,23 @@ for what in memory_0 memory_2 memory_8; do
     row $what 2 '0 4' 'no memory'
 done
 
+# Of cells that were chosen each must have been met.
+all_cells_met()
+{
+    local cell ran=$((n_passed + n_failed + n_skipped))
+    for cell in $chosen; do
+        [[ -n ${cells[$cell]:-} ]] || return 1
+    done
+    [[ $chosen != "  " || $ran -eq $PLAN ]]
+}
+
 empty_box
 rm -rf box
 print_table
+if ! all_cells_met; then
+    n_failed=$((n_failed + 1))
+    echo "not all cells were met: $((n_passed + n_failed + n_skipped - 1)) checks ran"
+fi
 code=0
 finish || code=1
 echo "$n_passed passed, $n_failed failed, $n_skipped skipped"

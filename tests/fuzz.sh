@@ -90,5 +90,11 @@ for target in "$build"/tests/fuzz/fuzz_*; do
         fuzz
     fi
 done
+planned=(tests/fuzz/fuzz_*.c)
+[[ -z ${FUZZ_ONLY:-} ]] || read -ra planned <<<"$FUZZ_ONLY"
+if [[ $((passed + failed)) -ne ${#planned[@]} ]]; then
+    echo "$((passed + failed)) of ${#planned[@]} targets ran"
+    failed=$((failed + 1))
+fi
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 && $passed -gt 0 ]]

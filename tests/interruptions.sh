@@ -10,9 +10,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=config/mpi.sh
 . config/mpi.sh
+mpi_choose
 mpi_environment 1000
 BUILD_DIRECTORY=$(realpath -m "${BUILD:-build}")
-export BUILD_DIRECTORY MPIRUN=${MPIRUN:-mpirun} WRAPPER='' SLOWDOWN=2
+export BUILD_DIRECTORY WRAPPER='' SLOWDOWN=2
 export OMPI_MCA_odls_base_sigkill_timeout=0
 paper5=$(realpath -m "${CGM_SHARED:-../shared}/golden/paper5.h5")
 cd tests/cli
@@ -26,7 +27,7 @@ LEAST=3
 ranks=(2 3 1 5 2)
 interval=0.2
 declare -A met
-declare -A expected=([SIGKILL]=137 [SIGUSR1]=75)
+declare -A expected=([SIGKILL]=$code_killed [SIGUSR1]=75)
 
 # seconds_of INPUT: from the first line on stdout to the end, on 2 ranks, checkpoints included.
 seconds_of()
@@ -72,7 +73,7 @@ interrupt()
     sleep "$moment"
     if [[ $fault == SIGKILL ]]; then
         # shellcheck disable=SC2046 # one word each
-        kill -KILL $(processes OMPI_COMM_WORLD_RANK=$((first - 1))) 2>/dev/null || true
+        kill -KILL $(processes "$rank_variable=$((first - 1))") 2>/dev/null || true
     else
         kill -USR1 "$started" 2>/dev/null || true
     fi
@@ -121,6 +122,7 @@ for stage in "${!met[@]}"; do
 done
 check "the kernel sums were met $LEAST times" test "${met[kernel sums]:-0}" -ge $LEAST
 check "the sampling was met $LEAST times" test "${met[sampling]:-0}" -ge $LEAST
+check "all interruptions were made" test $((n_passed + n_failed)) -eq $((2 * MOMENTS + 2))
 
 code=0
 finish || code=1

@@ -19,12 +19,16 @@ for file in "$@"; do
     esac
 done
 failed=0
+# All checks below: fewer are a failure.
+PLAN=22
+checks=0
 
 # verdict LABEL: what stands on stdin is what was found wrong.
 verdict()
 {
     local found
     found=$(cat)
+    checks=$((checks + 1))
     if [[ -z $found ]]; then
         echo "ok   $1"
     else
@@ -41,6 +45,7 @@ tool()
     shift
     if ! command -v "$program" >/dev/null; then
         echo "---- $program is not installed"
+        checks=$((checks + 1))
         [[ ${CI:-} != true ]] || failed=$((failed + 1))
         return
     fi
@@ -121,5 +126,9 @@ tool "$cppcheck" "$cppcheck" --quiet --enable=warning,performance,portability --
     --inline-suppr --error-exitcode=1 -Iinclude --suppress=missingIncludeSystem \
     --suppress=memleak --suppress=pointerSize:src/h5.c "${sources[@]}"
 tool "$clang_tidy" run_clang_tidy
+if [[ $checks -ne $PLAN ]]; then
+    echo "$checks of $PLAN checks ran"
+    failed=$((failed + 1))
+fi
 echo "$failed checks failed"
 [[ $failed -eq 0 ]]

@@ -139,7 +139,7 @@ static int read_in_child(cgm_comm *comm, const char *path)
             cgm_result_checksum(&file, 0, 1, &checksum);
         }
         cgm_h5_close(&file);
-        _exit(status);
+        _exit((int)status);
     }
     int state = 0;
     waitpid(child, &state, 0);

@@ -145,10 +145,10 @@ static void test_pool_fills_up(void **state)
     bool sound = first[0] == 0 && first[comm->size] == 40000;
     for (int r = 0; r < comm->size && sound; r++) {
         const double points = (double)(first[r + 1] - first[r] + cgm_pairs_points(&made.shard, r));
-        sound =
-            first[r + 1] >= first[r] &&
-            (first[r + 1] % CGM_BLOCK_POINTS == 0 || first[r + 1] == 40000) &&
-            (cgm_pairs_points(&made.shard, r) > level || fabs(points - level) <= CGM_BLOCK_POINTS);
+        sound = first[r + 1] >= first[r] &&
+                (first[r + 1] % CGM_BLOCK_POINTS == 0 || first[r + 1] == 40000) &&
+                ((double)cgm_pairs_points(&made.shard, r) > level ||
+                 fabs(points - level) <= CGM_BLOCK_POINTS);
     }
     assert_all_ranks(comm, sound);
     case_close(&made);

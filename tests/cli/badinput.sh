@@ -2,6 +2,7 @@
 # left behind or touched.
 # without: asan valgrind
 # timeout: 600
+# checks: 169
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" all

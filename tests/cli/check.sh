@@ -1,5 +1,6 @@
 # What check announces.
 # without: valgrind
+# checks: 40
 . "$(dirname "$0")/lib.sh"
 
 configure input.parties=data.h5 'sampling.inv_temp=1, inf' output.file=never.h5

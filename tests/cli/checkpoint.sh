@@ -3,6 +3,7 @@
 # alone: yes
 # timeout: 400
 # without: valgrind
+# checks: 26
 . "$(dirname "$0")/lib.sh"
 
 # Some seconds of work, also under a checker.

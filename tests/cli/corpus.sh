@@ -1,5 +1,6 @@
 # The inputs that the fuzz targets begin with, each through its reader once.
 # without: valgrind
+# checks: 9
 . "$(dirname "$0")/lib.sh"
 
 sources=$OLDPWD/tests/fuzz

@@ -2,6 +2,7 @@
 # 3, and no value is NaN but those that are said to be missing.
 # without: asan valgrind
 # timeout: 400
+# checks: 116
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" all

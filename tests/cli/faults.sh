@@ -2,6 +2,7 @@
 # alone: yes
 # timeout: 200
 # without: asan valgrind
+# checks: 14
 BUILD_DIRECTORY=${BUILD_DIRECTORY:?run this with ONLY=cli/faults tests/run}
 cd "$(dirname "$0")" || exit 1
 exec bash ../faults.sh SIGKILL_to_a_rank:kernel_sums SIGKILL_to_mpirun:sampling \

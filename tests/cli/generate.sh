@@ -2,6 +2,7 @@
 # threads, and the same results whichever way it comes.
 # timeout: 400
 # without: asan valgrind
+# checks: 57
 . "$(dirname "$0")/lib.sh"
 
 run 2 simulate --out data.h5 --parties 4 --points 600 --sizes heavy --classes 3 --features 3 \

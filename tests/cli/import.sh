@@ -1,5 +1,6 @@
 # CSV files to input, a run of it, and a party's check of its reward.
 # without: asan valgrind
+# checks: 41
 . "$(dirname "$0")/lib.sh"
 
 run 1 import --help

@@ -27,6 +27,14 @@ code=0
 problem=
 # What mpirun itself says of an exit code that is not 0.
 launcher='^-+$|Primary job|^a non-zero exit|mpirun detected|^the job to be|Process name:|Exit code:'
+launcher+='|^=|^YOUR APPLICATION|^This typically|^Please see the FAQ'
+# The rank of a process, in its environment; exit codes of mpirun when a rank was killed, and when
+# it was ended itself.
+# shellcheck disable=SC2034 # for the scripts
+case $MPI_KIND in
+openmpi) rank_variable=OMPI_COMM_WORLD_RANK code_killed=137 codes_terminated='1 143' ;;
+mpich) rank_variable=PMI_RANK code_killed=9 codes_terminated='0 15' ;;
+esac
 
 # Names, and for files what changes when one is written or replaced.
 listing()
@@ -34,10 +42,17 @@ listing()
     find . -type f -printf '%p %s bytes, inode %i, %T@\n' -o -printf '%p\n' | sort
 }
 
+# at_most_ranks RANKS: as many, or else as many as the machine has room for.
+at_most_ranks()
+{
+    echo $(($1 < MOST_RANKS ? $1 : MOST_RANKS))
+}
+
 # run RANKS ARGUMENT...: exit code in $code, output in the files $out and $err.
 run()
 {
-    local ranks=$1
+    local ranks
+    ranks=$(at_most_ranks "$1")
     shift
     listing >"$logs/before"
     command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
@@ -50,7 +65,8 @@ run()
 # start RANKS ARGUMENT...: as run, in the background; mpirun is $started.
 start()
 {
-    local ranks=$1
+    local ranks
+    ranks=$(at_most_ranks "$1")
     shift
     command_line="cd $work && $MPIRUN -n $ranks $WRAPPER $cgm ${*@Q}"
     : >"$out" # what the run before said is not this one's
@@ -153,11 +169,12 @@ error_matches()
 no_process_left()
 {
     local attempt process
+    local ours='/(cgm|memcheck-[^/]*|mpirun|orterun|mpiexec\.hydra|hydra_pmi_proxy)$'
     for attempt in {1..30}; do
         process=$(grep -lz "^CGM_TEST_MARK=$CGM_TEST_MARK\$" /proc/[0-9]*/environ 2>/dev/null |
             while read -r file; do
                 readlink "${file%environ}exe" || true
-            done | grep -E '/(cgm|memcheck-[^/]*|mpirun|orterun)$') || return 0
+            done | grep -E "$ours") || return 0
         [[ $attempt -eq 30 ]] || sleep 0.3
     done
     echo "still running: $process"

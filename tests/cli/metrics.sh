@@ -1,5 +1,6 @@
 # Measures of the rewards: what is missing where, what is written, who is warned of.
 # without: asan valgrind
+# checks: 39
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" all

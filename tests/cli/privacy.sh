@@ -2,6 +2,7 @@
 # and no number of anybody's data on the screen, whatever goes right or wrong.
 # without: asan valgrind
 # timeout: 400
+# checks: 121
 . "$(dirname "$0")/lib.sh"
 
 mode()

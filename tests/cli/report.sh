@@ -2,6 +2,7 @@
 # ones, with gnuplot, without it, and with one that is none.
 # timeout: 240
 # without: valgrind
+# checks: 141
 . "$(dirname "$0")/lib.sh"
 
 make_result=$BUILD_DIRECTORY/tests/make_result

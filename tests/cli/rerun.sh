@@ -1,5 +1,6 @@
 # A result that is already there, whole and of the same options and input, is said to be and kept.
 # without: valgrind
+# checks: 11
 . "$(dirname "$0")/lib.sh"
 
 "$make_input" good good.h5

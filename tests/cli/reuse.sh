@@ -1,6 +1,7 @@
 # What an earlier result says of parties and pool that did not change is taken over, to the same
 # results as without, and costs no kernel evaluation.
 # without: asan valgrind
+# checks: 48
 . "$(dirname "$0")/lib.sh"
 
 run 2 simulate --out all.h5 --parties 6 --points 900 --features 3 --candidates 8000 --seed 5

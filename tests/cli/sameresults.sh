@@ -1,6 +1,7 @@
 # The same results, bit for bit, at every number of ranks.
 # timeout: 600
 # without: asan valgrind
+# checks: 105
 . "$(dirname "$0")/lib.sh"
 
 configure input.parties=data.h5 'sampling.inv_temp=0, 2, inf'

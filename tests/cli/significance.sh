@@ -1,5 +1,6 @@
 # p-values are the same at every number of ranks, of LAPACK's eigenvalues and of ScaLAPACK's.
 # without: asan valgrind
+# checks: 20
 . "$(dirname "$0")/lib.sh"
 
 configure input.parties=data.h5 'sampling.inv_temp=1, inf' metrics.select=significance

@@ -1,5 +1,6 @@
 # Simulated input that all ranks write: the same file at any number of them, or none.
 # without: asan valgrind
+# checks: 34
 . "$(dirname "$0")/lib.sh"
 
 # same_at_all RANKS LABEL OPTION...: the same bytes at all numbers of ranks, whose first is 1.
@@ -34,7 +35,7 @@ refused "an existing file" 6 'data\.h5.*exists'
 # A file that outgrows a limit is like one on a full disk. So would be the ranks' shared memory.
 printf '#!/bin/bash\nulimit -f 2000\nexec "$@"\n' >limited
 chmod +x limited
-export WRAPPER=./limited OMPI_MCA_btl=self,tcp
+export WRAPPER=./limited OMPI_MCA_btl=self,tcp UCX_TLS=self,tcp
 for ranks in 1 3; do
     run "$ranks" simulate --out limited.h5 --candidates 100000
     refused "no room at $ranks ranks" 6 'limited\.h5.*needs up to [0-9]+ bytes on the disk'

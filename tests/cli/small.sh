@@ -1,4 +1,5 @@
 # Each command once, on little data: short enough for valgrind.
+# checks: 19
 . "$(dirname "$0")/lib.sh"
 
 configure input.parties=data.h5 'sampling.inv_temp=1, inf'

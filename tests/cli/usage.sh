@@ -1,5 +1,6 @@
 # Help, version and what is said of a command line or configuration that is not accepted.
 # without: asan valgrind
+# checks: 93
 . "$(dirname "$0")/lib.sh"
 
 # Direct, without mpirun, is one rank.
