@@ -1,5 +1,6 @@
 # Sourced by the scripts beside it, which are started from the top of the sources; a batch system
-# runs a copy of them from elsewhere.
+# runs a copy of them from elsewhere. They set $program, $modules and $threads.
+# shellcheck disable=SC2154,SC2034
 
 # begin_job: what a log must say to be understood later: where, when, what was loaded. The modules
 # named by $modules are loaded first.

@@ -42,6 +42,11 @@ keep_alive+=" -o ServerAliveCountMax=3"
 # Ranks with threads are not bound to one core.
 binding=()
 [[ $threads -eq 1 ]] || binding=(--bind-to none)
-exec "${MPIRUN:-mpirun}" --hostfile "$hosts" -n "$ranks" "${binding[@]}" \
-    --mca plm_rsh_args "$keep_alive $ssh_options" -x OMP_NUM_THREADS -x OPENBLAS_NUM_THREADS \
-    "$program" "$@"
+# Of this environment ssh passes nothing on. OpenBLAS rounds as its kernels do, which it chooses for
+# each processor by itself unless told.
+passed=(-x OMP_NUM_THREADS -x OPENBLAS_NUM_THREADS)
+for name in OPENBLAS_CORETYPE OMP_WAIT_POLICY OMP_PLACES OMP_PROC_BIND; do
+    [[ -z ${!name:-} ]] || passed+=(-x "$name")
+done
+exec "${MPIRUN:-mpirun}" --hostfile "$hosts" -n "$ranks" "${binding[@]}" "${passed[@]}" \
+    --mca plm_rsh_args "$keep_alive $ssh_options" "$program" "$@"

@@ -2,6 +2,8 @@
 # scaling_collect, in the directory $records of each of them
 #     KIND.pPARTIES.rRANKS.tTHREADS.kREPEAT.json    what `cgm report --json` says
 #     KIND.pPARTIES.rRANKS.tTHREADS.check           what `cgm check` expected
+# They set $records, $features and $options, and take $launch of common.sh and $cores of this.
+# shellcheck disable=SC2154,SC2034
 
 # powers_up_to N: 1 2 4 ..., and N.
 powers_up_to()
