@@ -218,7 +218,7 @@ check()
     begun=$SECONDS
     if [[ $code -ne 0 ]]; then
         echo "    ${*@Q}: exit code $code"
-        tail -n 30 "$work/said" | sed 's/^/    | /'
+        tail -n 20 "$work/said" | sed 's/^/    | /'
         declare -F explain >/dev/null && explain || true
     fi
 }

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 if [[ -z ${CGM_INSIDE:-} ]]; then
     needs munged slurmctld slurmd sbatch ip unshare nsenter jq mpirun
-    enclose 43
+    enclose 52
     exit
 fi
 
@@ -28,6 +28,7 @@ SlurmUser=root
 SlurmdUser=root
 StateSaveLocation=/run/cgm/state
 SlurmdSpoolDir=/run/cgm/spool-%n
+TmpFS=/run/cgm/tmp-%n
 SlurmctldPidFile=/run/cgm/slurmctld.pid
 SlurmdPidFile=/run/cgm/slurmd-%n.pid
 SlurmctldLogFile=/run/cgm/slurmctld.log
@@ -59,7 +60,7 @@ END
 
 start_daemons()
 {
-    mkdir -p /run/cgm/state
+    mkdir -p /run/cgm/state "${nodes[@]/#//run/cgm/tmp-}"
     (umask 077 && head -c 1024 /dev/urandom >/run/cgm/munge.key)
     munged --foreground --force --key-file=/run/cgm/munge.key --socket=/run/cgm/munge.socket \
         --pid-file=/run/cgm/munged.pid --log-file=/run/cgm/munged.log \
@@ -92,10 +93,10 @@ submit()
     log=$work/job-$job.log
 }
 
-# state [JOB]
+# The job's; of an array all that its tasks have.
 state()
 {
-    scontrol -o show job "${1:-$job}" 2>/dev/null | sed -nE 's/.* JobState=([A-Z_]+) .*/\1/p' |
+    scontrol -o show job "$job" 2>/dev/null | sed -nE 's/.* JobState=([A-Z_]+) .*/\1/p' |
         sort -u | xargs
 }
 
@@ -104,26 +105,29 @@ restarts()
     scontrol -o show job "$job" | sed -nE 's/.* Restarts=([0-9]+) .*/\1/p'
 }
 
-over()
-{
-    [[ ! $(state "${1:-$job}") =~ PENDING|RUNNING|COMPLETING|CONFIGURING|REQUEUE ]]
-}
-
 # ends STATE SECONDS: the job ends so before they are over.
 ends()
 {
-    within "$2" over || true
-    [[ $(state) == "$1" ]] || {
-        scontrol show job "$job"
-        return 1
-    }
+    local deadline=$((SECONDS + $2)) otherwise=0 now
+    while [[ $SECONDS -lt $deadline && $otherwise -lt 10 ]]; do
+        now=$(state)
+        [[ $now != "$1" ]] || return 0
+        # A job that is queued again may seem to be over for a moment.
+        case $now in
+        '' | *PENDING* | *RUNNING* | *COMPLETING* | *CONFIGURING*) otherwise=0 ;;
+        *) otherwise=$((otherwise + 1)) ;;
+        esac
+        sleep 0.3
+    done
+    scontrol show job "$job"
+    return 1
 }
 
 explain()
 {
     local file
     for file in ${log:+"$log"} /run/cgm/slurmctld.log; do
-        [[ ! -r $file ]] || { echo "    $file:" && tail -n 25 "$file" | sed 's/^/    | /'; }
+        [[ ! -r $file ]] || { echo "    $file:" && tail -n 12 "$file" | sed 's/^/    | /'; }
     done
 }
 
@@ -265,7 +269,7 @@ killed_rank()
 
 scaling()
 {
-    export CGM_POINTS=300 CGM_CANDIDATES=3000 CGM_REPEATS=2 CGM_RANKS='1 2' CGM_THREADS='1 2'
+    export CGM_POINTS=300 CGM_CANDIDATES=3000 CGM_REPEATS=1 CGM_RANKS='1 2' CGM_THREADS='1 2'
     local kind
     for kind in strong weak; do
         CGM_RECORDS=$work/$kind submit --nodes=2 --ntasks=4 --time=5 jobs/scaling_$kind.sbatch
