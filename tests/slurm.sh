@@ -175,7 +175,8 @@ sweep()
 {
     local beta seed
     CGM_CONFIG=$work/run.ini CGM_BETAS='2 inf' CGM_SEEDS='1 7' CGM_RESULTS=$work/sweep \
-        submit --array=0-3 --output="$work/array-%A_%a.log" --ntasks=2 --time=5 jobs/sweep_beta.sbatch
+        submit --array=0-3 --output="$work/array-%A_%a.log" --ntasks=2 --time=5 \
+        jobs/sweep_beta.sbatch
     check "sweep_beta.sbatch, an array of four" ends COMPLETED 120
     for beta in 2 inf; do
         for seed in 1 7; do
@@ -186,7 +187,8 @@ sweep()
         done
     done
     CGM_CONFIG=$work/run.ini CGM_BETAS='2 inf' CGM_REUSE=$work/one.h5 \
-        CGM_RESULTS=$work/reused submit --array=1,2 --output="$work/array-%a.log" --ntasks=2 --time=5 jobs/sweep_beta.sbatch
+        CGM_RESULTS=$work/reused submit --array=1,2 --output="$work/array-%a.log" \
+        --ntasks=2 --time=5 jobs/sweep_beta.sbatch
     check "an index too many fails" ends "COMPLETED FAILED" 60
     check "  and says what there is" hold "$work/array-2.log" '2 inverse temperatures'
     check "  the other, on kernel sums of before: the same results" \
