@@ -55,8 +55,8 @@ value()
 
 mkdir planted
 record strong 1 1 8 2 100
-record strong 1 2 6 2 100
-record strong 1 3 10 2 100
+record strong 1 2 6 5 100
+record strong 1 3 10 1 100
 record strong 2 1 5 2 100
 expected strong 1 100 0
 expected strong 2 60 500
@@ -66,13 +66,15 @@ by_hand jobs/scaling_collect "$work/planted"
 check "a table of planted records" test "$code" -eq 0
 value strong 1 a seconds 8
 value strong 1 a seconds_min 6
-value strong 1 total seconds_max 12
+value strong 1 total seconds_max 11
+value strong 1 total efficiency 1
 value strong 2 a ideal_seconds 4
 value strong 2 a model_seconds 5.3 # 8 · 60 / 100 and 500 MB at 1000 MB a second
 value strong 2 b model_seconds 2
 value strong 2 b ideal_seconds 1
-value strong 2 total speedup 1.428571429 # 2 · 5 / 7
-value strong 2 total efficiency 0.714285714
+# The whole of the first took 10, 11 and 11 s.
+value strong 2 total speedup 1.571428571 # 11 / 7
+value strong 2 total efficiency 0.785714286
 value strong 2 total model_efficiency 0.684931507 # 5 / 7.3
 value weak 2 a ideal_seconds 12 # 8 · 300 / 100 / 2
 value weak 2 b ideal_seconds 2
