@@ -100,9 +100,11 @@ SLOW_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/slow_*.c))
 PLAIN_CFLAGS = $(CFLAGS)
 C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h \
     tests/fuzz/*.c tests/fuzz/*.h)
-SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch)
+SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch jobs/*.sh \
+    jobs/scaling_collect)
 
 .PHONY: all demo run-demo test run-test bench check-slow check-faults check-valgrind check-asan check-asan-run fuzz \
+        check-slurm run-check-slurm check-hosts run-check-hosts \
         fuzz-run lint format check-format info \
         help install uninstall deb check-install clean FORCE
 
@@ -211,6 +213,14 @@ check-faults: $(BUILD)/cgm $(TEST_TOOLS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/faults.sh
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/interruptions.sh
 
+# The scripts of jobs/ on a Slurm and over ssh, on nodes that are network namespaces. As root.
+check-slurm check-hosts: check-%:
+	@config/packages.sh build $*
+	@$(MAKE) run-check-$*
+
+run-check-slurm run-check-hosts: run-check-%: $(BUILD)/cgm
+	@BUILD=$(BUILD) tests/$*.sh
+
 lint:
 	@CPPCHECK='$(CPPCHECK)' CLANG_TIDY='$(CLANG_TIDY)' COMPILE='$(COMPILE) $(CMOCKA_CFLAGS)' \
 	    tests/lint.sh $(C_FILES) $(SCRIPTS)
@@ -257,6 +267,8 @@ help:
 	@echo 'make fuzz             every reader of files for FUZZ_SECONDS=$(FUZZ_SECONDS) with inputs made up by libFuzzer'
 	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
 	@echo 'make check-faults     a fault of every kind in every stage, runs interrupted at random'
+	@echo 'make check-slurm      the scripts of jobs/ on a real Slurm of three nodes, as root'
+	@echo 'make check-hosts      runs over three hosts with sshd, as root'
 	@echo 'make check-slow       runs of 1000 and of 10,000 parties, and scikit-learn on real data'
 	@echo 'make lint             static checks and the rules of the sources'
 	@echo 'make format           lay out the C sources; make check-format only checks'

@@ -32,6 +32,16 @@ test  gnuplot-nox              command   gnuplot
 test  jq                       command   jq
 test  libxml2-utils            command   xmllint
 demo  gnuplot-nox              command   gnuplot
+slurm munge                    command   munged
+slurm slurmctld                command   slurmctld
+slurm slurmd                   command   slurmd
+slurm slurm-client             command   sbatch
+slurm iproute2                 command   ip
+slurm jq                       command   jq
+hosts openssh-server           command   sshd
+hosts openssh-client           command   ssh
+hosts iproute2                 command   ip
+hosts jq                       command   jq
 check clang-format             command   clang-format        CLANG_FORMAT
 check clang-tidy               command   clang-tidy          CLANG_TIDY
 check cppcheck                 command   cppcheck            CPPCHECK

@@ -535,8 +535,11 @@ cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window)
         window->window = MPI_WIN_NULL;
         status = cgm_fail(comm, CGM_ERR_MEMORY,
                           "no %zu bytes of memory that other ranks can read; ask for more memory a "
-                          "node or enlarge its /dev/shm",
-                          bytes);
+                          "node or enlarge its /dev/shm%s",
+                          bytes,
+                          comm->node_size < comm->size ? ", or let the MPI library serve windows "
+                                                         "between hosts (Open MPI: OMPI_MCA_osc)"
+                                                       : "");
     }
     status = cgm_agree(comm, status);
     if (status != CGM_OK) {

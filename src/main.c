@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cgm/check.h"
+#include "cgm/comm_start.h"
 #include "cgm/config.h"
 #include "cgm/dense.h"
 #include "cgm/diff.h"
@@ -129,7 +130,7 @@ int main(int argc, char **argv)
 {
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error like any other */
     cgm_stop_expect();
-    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &(int){0});
+    cgm_comm_start(&argc, &argv);
     cgm_comm comm;
     cgm_comm_create(MPI_COMM_WORLD, &comm);
     cgm_dense_initialise();
