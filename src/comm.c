@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "cgm/comm.h"
 
 #include <limits.h>
@@ -6,15 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cgm/text.h"
+#include "comm_counters.h"
 
-/* A message of MPI is counted by int: larger ones go in pieces of this size. */
-#define PIECE_BYTES ((size_t)1 << 30)
 /* Evaluations between two chances for MPI to serve other ranks: some ten microseconds. */
 enum { SERVE_EVALUATIONS = 1 << 16 };
 /* Messages with data have tag 0. */
@@ -101,27 +96,15 @@ cgm_status cgm_fail(cgm_comm *comm, cgm_status status, const char *format, ...)
     return status;
 }
 
-static int64_t nanoseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void count_waiting(cgm_comm *comm, int64_t since)
-{
-    comm->counters.waiting += nanoseconds() - since;
-}
-
 cgm_status cgm_agree(cgm_comm *comm, cgm_status status)
 {
     struct {
         int status;
         int rank;
     } vote = {(int)status, comm->rank};
-    const int64_t since = nanoseconds();
+    const int64_t since = comm_nanoseconds();
     MPI_Allreduce(MPI_IN_PLACE, &vote, 1, MPI_2INT, MPI_MAXLOC, comm->world);
-    count_waiting(comm, since);
+    comm_count_waiting(comm, since);
     if (vote.status == CGM_OK) {
         return CGM_OK;
     }
@@ -182,43 +165,38 @@ int cgm_int(int64_t count)
     return (int)count;
 }
 
-static void count_bytes(cgm_comm *comm, size_t sent, size_t received)
-{
-    comm->counters.bytes_sent += (int64_t)sent;
-    comm->counters.bytes_received += (int64_t)received;
-}
-
 void cgm_comm_broadcast(cgm_comm *comm, void *data, size_t bytes, int root)
 {
     char *next = data;
     for (size_t left = bytes; left > 0;) {
-        size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
-        const int64_t since = nanoseconds();
+        size_t piece = left < COMM_PIECE_BYTES ? left : COMM_PIECE_BYTES;
+        const int64_t since = comm_nanoseconds();
         MPI_Bcast(next, cgm_int((int64_t)piece), MPI_BYTE, root, comm->world);
-        count_waiting(comm, since);
+        comm_count_waiting(comm, since);
         next += piece;
         left -= piece;
     }
     bool alone = comm->size == 1;
-    count_bytes(comm, !alone && comm->rank == root ? bytes : 0, comm->rank == root ? 0 : bytes);
+    comm_count_bytes(comm, !alone && comm->rank == root ? bytes : 0,
+                     comm->rank == root ? 0 : bytes);
 }
 
 /* Reductions go in pieces, for the int count and to bound MPI's temporary buffers. */
 static void reduce_in_place(cgm_comm *comm, void *values, int64_t count, size_t size,
                             MPI_Datatype type, MPI_Op op)
 {
-    const int64_t piece_count = (int64_t)(PIECE_BYTES / 64 / size);
+    const int64_t piece_count = (int64_t)(COMM_PIECE_BYTES / 64 / size);
     char *next = values;
     for (int64_t left = count; left > 0;) {
         int64_t piece = left < piece_count ? left : piece_count;
-        const int64_t since = nanoseconds();
+        const int64_t since = comm_nanoseconds();
         MPI_Allreduce(MPI_IN_PLACE, next, cgm_int(piece), type, op, comm->world);
-        count_waiting(comm, since);
+        comm_count_waiting(comm, since);
         next += (size_t)piece * size;
         left -= piece;
     }
     if (comm->size > 1) {
-        count_bytes(comm, (size_t)count * size, (size_t)count * size);
+        comm_count_bytes(comm, (size_t)count * size, (size_t)count * size);
     }
 }
 
@@ -258,13 +236,13 @@ void cgm_comm_all_gather(cgm_comm *comm, void *data, const int64_t *offset, size
 void cgm_comm_gather(cgm_comm *comm, const void *mine, void *all, size_t bytes, int root)
 {
     int count = cgm_int((int64_t)bytes);
-    const int64_t since = nanoseconds();
+    const int64_t since = comm_nanoseconds();
     MPI_Gather(mine, count, MPI_BYTE, all, count, MPI_BYTE, root, comm->world);
-    count_waiting(comm, since);
+    comm_count_waiting(comm, since);
     if (comm->rank == root) {
-        count_bytes(comm, 0, bytes * (size_t)(comm->size - 1));
+        comm_count_bytes(comm, 0, bytes * (size_t)(comm->size - 1));
     } else {
-        count_bytes(comm, bytes, 0);
+        comm_count_bytes(comm, bytes, 0);
     }
 }
 
@@ -274,22 +252,23 @@ void cgm_comm_exchange(cgm_comm *comm, const void *send, size_t send_bytes, int 
     size_t sent = 0;
     size_t received = 0;
     do {
-        size_t out = send_bytes - sent < PIECE_BYTES ? send_bytes - sent : PIECE_BYTES;
-        size_t in = receive_bytes - received < PIECE_BYTES ? receive_bytes - received : PIECE_BYTES;
-        const int64_t since = nanoseconds();
+        size_t out = send_bytes - sent < COMM_PIECE_BYTES ? send_bytes - sent : COMM_PIECE_BYTES;
+        size_t in = receive_bytes - received < COMM_PIECE_BYTES ? receive_bytes - received
+                                                                : COMM_PIECE_BYTES;
+        const int64_t since = comm_nanoseconds();
         MPI_Sendrecv((const char *)send + sent, cgm_int((int64_t)out), MPI_BYTE,
                      out > 0 ? to : MPI_PROC_NULL, 0, (char *)receive + received,
                      cgm_int((int64_t)in), MPI_BYTE, in > 0 ? from : MPI_PROC_NULL, 0, comm->world,
                      MPI_STATUS_IGNORE);
-        count_waiting(comm, since);
+        comm_count_waiting(comm, since);
         sent += out;
         received += in;
     } while (sent < send_bytes || received < receive_bytes);
     if (to != comm->rank) {
-        count_bytes(comm, send_bytes, 0);
+        comm_count_bytes(comm, send_bytes, 0);
     }
     if (from != comm->rank) {
-        count_bytes(comm, 0, receive_bytes);
+        comm_count_bytes(comm, 0, receive_bytes);
     }
 }
 
@@ -299,7 +278,7 @@ static void start_pieces(cgm_comm *comm, cgm_exchange *exchange, void *data, siz
 {
     char *next = data;
     for (size_t left = bytes; left > 0;) {
-        const size_t piece = left < PIECE_BYTES ? left : PIECE_BYTES;
+        const size_t piece = left < COMM_PIECE_BYTES ? left : COMM_PIECE_BYTES;
         if (exchange->n_requests == CGM_EXCHANGE_PIECES) {
             fprintf(stderr, "cgm: bug: %zu bytes are too many for one exchange\n", bytes);
             MPI_Abort(MPI_COMM_WORLD, CGM_ERR_BUG);
@@ -323,10 +302,10 @@ void cgm_exchange_start(cgm_comm *comm, cgm_exchange *exchange, const void *send
     start_pieces(comm, exchange, receive, receive_bytes, from, false);
     start_pieces(comm, exchange, (void *)send, send_bytes, to, true);
     if (to != comm->rank) {
-        count_bytes(comm, send_bytes, 0);
+        comm_count_bytes(comm, send_bytes, 0);
     }
     if (from != comm->rank) {
-        count_bytes(comm, 0, receive_bytes);
+        comm_count_bytes(comm, 0, receive_bytes);
     }
 }
 
@@ -340,10 +319,10 @@ void cgm_exchange_poll(cgm_exchange *exchange)
 
 void cgm_exchange_finish(cgm_comm *comm, cgm_exchange *exchange)
 {
-    const int64_t since = nanoseconds();
+    const int64_t since = comm_nanoseconds();
     MPI_Status *volatile none = MPI_STATUSES_IGNORE; /* as above */
     MPI_Waitall(exchange->n_requests, exchange->requests, none);
-    count_waiting(comm, since);
+    comm_count_waiting(comm, since);
     exchange->n_requests = 0;
 }
 
@@ -380,223 +359,7 @@ bool cgm_comm_settle_notices(cgm_comm *comm)
 
 void cgm_comm_barrier(cgm_comm *comm)
 {
-    const int64_t since = nanoseconds();
+    const int64_t since = comm_nanoseconds();
     MPI_Barrier(comm->world);
-    count_waiting(comm, since);
-}
-
-/* What ranks wrote into a window before is there for all of them after. */
-static void synchronise(cgm_comm *comm, MPI_Comm ranks, MPI_Win window)
-{
-    MPI_Win_sync(window);
-    const int64_t since = nanoseconds();
-    MPI_Barrier(ranks);
-    count_waiting(comm, since);
-    MPI_Win_sync(window);
-}
-
-/* Ranks of a node share memory through a file. */
-static bool is_file_allowed(const cgm_comm *comm, size_t bytes, long long *most)
-{
-    const size_t own_records = (size_t)1 << 20; /* what the library keeps in it */
-    struct rlimit limit;
-    if (comm->node_size == 1 || getrlimit(RLIMIT_FSIZE, &limit) != 0) {
-        return true;
-    }
-    *most = (long long)limit.rlim_cur;
-    return limit.rlim_cur == RLIM_INFINITY || bytes + own_records <= limit.rlim_cur;
-}
-
-/* Whether every rank may map a window of which its node holds so many bytes. Of Open MPI's ranks
- * one that may not gives up inside MPI_Win_allocate, and leaves the others waiting there. */
-static cgm_status check_room(cgm_comm *comm, int64_t node_bytes)
-{
-    const size_t own_records = (size_t)1 << 22; /* what the library maps with it */
-    const size_t bytes = (size_t)node_bytes + own_records;
-    long long most = 0;
-    if (!is_file_allowed(comm, (size_t)node_bytes, &most)) {
-        cgm_fail(comm, CGM_ERR_MEMORY,
-                 "no memory for %lld bytes that the ranks of a node share, as files may have at "
-                 "most %lld bytes; raise that limit (ulimit -f)",
-                 (long long)node_bytes, most);
-        return cgm_agree(comm, CGM_ERR_MEMORY);
-    }
-    void *probe = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (probe == MAP_FAILED) {
-        cgm_fail(comm, CGM_ERR_MEMORY,
-                 "no memory for %lld bytes that the ranks of a node share; ask for more memory a "
-                 "rank",
-                 (long long)node_bytes);
-    } else {
-        munmap(probe, bytes);
-    }
-    return cgm_agree(comm, probe == MAP_FAILED ? CGM_ERR_MEMORY : CGM_OK);
-}
-
-cgm_status cgm_shared_create(cgm_comm *comm, size_t bytes, cgm_shared *shared)
-{
-    *shared = (cgm_shared){.window = MPI_WIN_NULL, .bytes = bytes};
-    cgm_status room = check_room(comm, (int64_t)bytes);
-    if (room != CGM_OK) {
-        return room;
-    }
-    MPI_Aint mine = comm->node_rank == 0 ? (MPI_Aint)(bytes + CGM_ALIGNMENT) : 0;
-    /* A window that the node cannot hold is the user's to know, not a reason to abort. */
-    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
-    void *base = NULL;
-    int code = MPI_Win_allocate_shared(mine, 1, MPI_INFO_NULL, comm->node, &base, &shared->window);
-    MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_ARE_FATAL);
-    cgm_status status = CGM_OK;
-    if (code != MPI_SUCCESS) {
-        shared->window = MPI_WIN_NULL;
-        status = cgm_fail(comm, CGM_ERR_MEMORY,
-                          "no %zu bytes of memory shared by the ranks of a node; ask for more "
-                          "memory a node or enlarge its /dev/shm",
-                          bytes);
-    }
-    status = cgm_agree(comm, status);
-    if (status != CGM_OK) {
-        cgm_shared_destroy(shared);
-        return status;
-    }
-    MPI_Aint size;
-    int unit;
-    char *start;
-    MPI_Win_shared_query(shared->window, 0, &size, &unit, &start);
-    /* The library maps whole pages: the same step is right on every rank. */
-    shared->data = start + (CGM_ALIGNMENT - (uintptr_t)start % CGM_ALIGNMENT) % CGM_ALIGNMENT;
-    MPI_Win_lock_all(MPI_MODE_NOCHECK, shared->window);
-    return CGM_OK;
-}
-
-void cgm_shared_sync(cgm_comm *comm, cgm_shared *shared)
-{
-    synchronise(comm, comm->node, shared->window);
-}
-
-cgm_status cgm_shared_all_gather(cgm_comm *comm, cgm_shared *shared, const void *mine,
-                                 const int64_t *offset, size_t element)
-{
-    int64_t longest = 0;
-    for (int r = 0; r < comm->size; r++) {
-        longest = offset[r + 1] - offset[r] > longest ? offset[r + 1] - offset[r] : longest;
-    }
-    char *segment = cgm_alloc(comm, longest, element);
-    cgm_status status = cgm_agree(comm, segment == NULL ? CGM_ERR_MEMORY : CGM_OK);
-    for (int root = 0; root < comm->size && status == CGM_OK; root++) {
-        size_t bytes = (size_t)(offset[root + 1] - offset[root]) * element;
-        if (root == comm->rank) {
-            memcpy(segment, mine, bytes);
-        }
-        cgm_comm_broadcast(comm, segment, bytes, root);
-        if (comm->node_rank == 0) {
-            memcpy((char *)shared->data + (size_t)offset[root] * element, segment, bytes);
-        }
-    }
-    free(segment);
-    if (status == CGM_OK) {
-        cgm_shared_sync(comm, shared);
-    }
-    return status;
-}
-
-void cgm_shared_destroy(cgm_shared *shared)
-{
-    if (shared->data != NULL) {
-        MPI_Win_unlock_all(shared->window);
-    }
-    /* A zeroed struct holds no window, and neither does one whose allocation failed. */
-    if (shared->bytes > 0 && shared->window != MPI_WIN_NULL) {
-        MPI_Win_free(&shared->window);
-    }
-    *shared = (cgm_shared){.window = MPI_WIN_NULL};
-}
-
-cgm_status cgm_window_create(cgm_comm *comm, size_t bytes, cgm_window *window)
-{
-    *window = (cgm_window){.window = MPI_WIN_NULL};
-    /* MPICH 4.0 looks for a rank's part in the wrong place where the parts before it are no
-     * multiples of 16 bytes. */
-    const size_t whole = (bytes + CGM_ALIGNMENT - 1) / CGM_ALIGNMENT * CGM_ALIGNMENT;
-    int64_t node_bytes = (int64_t)whole;
-    MPI_Allreduce(MPI_IN_PLACE, &node_bytes, 1, MPI_INT64_T, MPI_SUM, comm->node);
-    cgm_status room = check_room(comm, node_bytes);
-    if (room != CGM_OK) {
-        return room;
-    }
-    /* Memory that cannot be had is the user's to know, not a reason to abort. */
-    MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
-    int code = MPI_Win_allocate((MPI_Aint)whole, 1, MPI_INFO_NULL, comm->world, &window->memory,
-                                &window->window);
-    MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_ARE_FATAL);
-    cgm_status status = CGM_OK;
-    if (code != MPI_SUCCESS) {
-        window->window = MPI_WIN_NULL;
-        status = cgm_fail(comm, CGM_ERR_MEMORY,
-                          "no %zu bytes of memory that other ranks can read; ask for more memory a "
-                          "node or enlarge its /dev/shm%s",
-                          bytes,
-                          comm->node_size < comm->size ? ", or let the MPI library serve windows "
-                                                         "between hosts (Open MPI: OMPI_MCA_osc)"
-                                                       : "");
-    }
-    status = cgm_agree(comm, status);
-    if (status != CGM_OK) {
-        cgm_window_destroy(window);
-        return status;
-    }
-    MPI_Win_lock_all(MPI_MODE_NOCHECK, window->window);
-    window->open = true;
-    if (bytes > 0) {
-        memset(window->memory, 0, bytes);
-    }
-    return CGM_OK;
-}
-
-void cgm_window_open(cgm_comm *comm, cgm_window *window)
-{
-    synchronise(comm, comm->world, window->window);
-}
-
-void cgm_window_get(cgm_comm *comm, const cgm_window *window, int rank, size_t offset, size_t bytes,
-                    void *data)
-{
-    if (rank == comm->rank) {
-        memcpy(data, (const char *)window->memory + offset, bytes);
-        return;
-    }
-    for (size_t done = 0; done < bytes;) {
-        const size_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
-        const int count = cgm_int((int64_t)piece);
-        MPI_Get((char *)data + done, count, MPI_BYTE, rank, (MPI_Aint)(offset + done), count,
-                MPI_BYTE, window->window);
-        done += piece;
-    }
-    const int64_t since = nanoseconds();
-    MPI_Win_flush(rank, window->window);
-    count_waiting(comm, since);
-    count_bytes(comm, 0, bytes);
-}
-
-int64_t cgm_window_add(cgm_comm *comm, const cgm_window *window, int rank, int64_t by)
-{
-    int64_t before;
-    MPI_Fetch_and_op(&by, &before, MPI_INT64_T, rank, 0, MPI_SUM, window->window);
-    const int64_t since = nanoseconds();
-    MPI_Win_flush(rank, window->window);
-    count_waiting(comm, since);
-    if (rank != comm->rank) {
-        count_bytes(comm, sizeof by, sizeof before);
-    }
-    return before;
-}
-
-void cgm_window_destroy(cgm_window *window)
-{
-    if (window->open) {
-        MPI_Win_unlock_all(window->window);
-        MPI_Win_free(&window->window);
-    }
-    *window = (cgm_window){.window = MPI_WIN_NULL};
+    comm_count_waiting(comm, since);
 }

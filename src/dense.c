@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "cgm/dense.h"
 
 #include <cblas.h>
@@ -6,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* LAPACK, ScaLAPACK and BLACS have no C headers. Fortran passes the lengths of texts at the end. */
 void dsyevd_(const char *job, const char *triangle, const int *n, double *a, const int *stride,
@@ -42,15 +40,12 @@ void cgm_dense_initialise(void)
 cgm_status cgm_dense_reserve(cgm_comm *comm)
 {
     const size_t bytes = (size_t)160 << 20; /* OpenBLAS takes 128 MiB for a caller */
-    void *probe = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (probe == MAP_FAILED) {
+    if (!cgm_can_map(bytes)) {
         return cgm_fail(comm, CGM_ERR_MEMORY,
                         "no memory for the %zu MiB that BLAS works in; use fewer ranks a node, or "
                         "ask for more memory a rank (ulimit -v)",
                         bytes >> 20);
     }
-    munmap(probe, bytes);
     const double a[1] = {1.0};
     double y[1] = {0.0};
     cblas_dsymv(CblasRowMajor, CblasUpper, 1, 1.0, a, 1, a, 1, 0.0, y, 1);

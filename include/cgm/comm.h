@@ -187,6 +187,9 @@ bool cgm_comm_settle_notices(cgm_comm *comm);
 /** Collective. Waits for all ranks. */
 void cgm_comm_barrier(cgm_comm *comm);
 
+/** Local. Whether so many bytes more may be mapped. */
+bool cgm_can_map(size_t bytes);
+
 /**
  * Allocate memory shared by the ranks of a node, from a multiple of CGM_ALIGNMENT bytes on.
  * Collective.
