@@ -1,8 +1,7 @@
 /**
  * @file comm_counters.h
  * What communication counts of itself: time that is waited, and bytes; and how large a message may
- * be. Internal to comm.c and
- * comm_window.c; all functions are Local.
+ * be. Internal to comm.c and comm_window.c; all functions are Local.
  */
 #ifndef CGM_COMM_COUNTERS_H
 #define CGM_COMM_COUNTERS_H
