@@ -109,8 +109,8 @@ owner "Random123 in rng.c" '#include <Random123' src/rng.c
 owner "BLAS in dense.c" '#include <(cblas|lapacke|openblas)' src/dense.c
 owner "gnuplot, a program of its own, in report_plots.c" \
     '\b(posix_spawnp?|exec[lv]p?e?|popen|system)\(' src/report_plots.c
-owner "MPI in comm.c" '\bMPI_[A-Z][a-z]\w*\(' src/comm.c src/comm_start.c src/comm_window.c src/main.c \
-    src/h5_write.c src/provenance.c
+owner "MPI in comm.c" '\bMPI_[A-Z][a-z]\w*\(' src/comm.c src/comm_start.c src/comm_window.c \
+    src/main.c src/h5_write.c src/provenance.c
 for header in include/cgm/*.h; do
     name=$(basename "$header" .h)
     [[ -f src/$name.c || $name =~ ^(status|tolerance|pause|model)$ ]] || echo "$header"
