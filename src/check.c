@@ -142,7 +142,7 @@ static cgm_status count_tests(cgm_comm *comm, const char *path, int64_t n_featur
 
 static cgm_status read_input(cgm_comm *comm, forecast *of)
 {
-    cgm_status status = cgm_shard_read(comm, of->config->input_parties, &of->shard);
+    cgm_status status = cgm_pipeline_read_parties(comm, of->config, &of->shard);
     if (status == CGM_OK) {
         status = describe_pool(comm, of);
     }
@@ -153,7 +153,7 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
     if (status != CGM_OK) {
         return status;
     }
-    of->sliced = cgm_candidates_are_sliced(comm, of->config->pool_placement, &of->pool,
+    of->sliced = cgm_candidates_are_sliced(comm, cgm_pipeline_placement(of->config), &of->pool,
                                            of->shard.n_features);
     of->first_candidate = cgm_alloc(comm, comm->size + 1, sizeof *of->first_candidate);
     of->draws = cgm_alloc(comm, of->config->n_inv_temp * of->shard.n_parties, sizeof *of->draws);

@@ -11,6 +11,7 @@
 #include "cgm/kernel.h"
 #include "cgm/kernel_sums.h"
 #include "cgm/picture.h"
+#include "cgm/pipeline.h"
 #include "cgm/points.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
@@ -72,7 +73,7 @@ static void count_input(cgm_cost_model *of)
     cgm_cost_reduction(of, n * sizeof(uint64_t));
     if (of->run->config->generator_type == CGM_GENERATOR_FILE) {
         cgm_cost_broadcast(of, 0, sizeof(cgm_points_shape));
-        if (of->run->config->pool_placement == CGM_POOL_AUTO) {
+        if (cgm_pipeline_placement(of->run->config) == CGM_POOL_AUTO) {
             cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
         }
         cgm_cost_reduction(of, sizeof(uint64_t));

@@ -38,6 +38,7 @@ typedef struct cgm_lengthscale_course {
     const cgm_lengthscale *known;         /**< chosen by an earlier run by the same rule; or NULL */
     const cgm_lengthscale_partial *begin; /**< or NULL */
     const cgm_pause *pause;               /**< keeps a cgm_lengthscale_partial; or NULL */
+    struct cgm_frequencies *frequencies;  /**< values come from embeddings by them; or NULL */
 } cgm_lengthscale_course;
 
 /** Local. The word for a rule in options and output. */
