@@ -310,8 +310,7 @@ cgm_status cgm_checkpoint_read_means(cgm_comm *comm, const cgm_checkpoint *check
     const int64_t count = first[comm->rank + 1] - first[comm->rank];
     cgm_h5_file file = {0};
     double *means = cgm_alloc(comm, count, bytes);
-    cgm_status status =
-        means != NULL ? cgm_h5_open(comm, checkpoint->from, &file) : CGM_ERR_MEMORY;
+    cgm_status status = means != NULL ? cgm_h5_open(comm, checkpoint->from, &file) : CGM_ERR_MEMORY;
     if (status == CGM_OK) {
         status = checkpoint_file_read_means(&file, embedding, first[comm->rank], count, means);
     }

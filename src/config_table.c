@@ -369,11 +369,13 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
 
     {"values.exchange", "shards", &cgm_option_word, FIELD(exchange),
      CGM_WORDS([CGM_VALUES_SHARDS] = "shards", [CGM_VALUES_EMBEDDINGS] = "embeddings"), NULL,
-     .help = "shards: ranks exchange the parties' points, and values are exact; embeddings: points\n"
-             "stay on the rank that read them, and values come from random Fourier features"},
+     .help =
+         "shards: ranks exchange the parties' points, and values are exact; embeddings: points\n"
+         "stay on the rank that read them, and values come from random Fourier features"},
     {"values.embedding_features", "auto", &frequencies, FIELD(embedding_features), NULL,
      "auto, or a whole number, 1 .. 1048576",
-     .help = "random frequencies of an embedding, of each kernel where three are summed; auto: 4096",
+     .help =
+         "random frequencies of an embedding, of each kernel where three are summed; auto: 4096",
      .low = 1.0, .high = CGM_EMBEDDING_FREQUENCIES_MAX},
     {"values.orthogonal", "true", &cgm_option_truth, FIELD(orthogonal), cgm_option_truth_words,
      NULL, .help = "frequencies of an embedding come in orthogonal blocks, which errs less"},

@@ -82,8 +82,7 @@ static cgm_status measure_own(const embedding_work *work, const cgm_shard *shard
 {
     const int64_t numbers = embedding->n_numbers;
     cgm_accumulators sums;
-    cgm_status status =
-        allocate_sums(work->comm, numbers, &sums) ? CGM_OK : CGM_ERR_MEMORY;
+    cgm_status status = allocate_sums(work->comm, numbers, &sums) ? CGM_OK : CGM_ERR_MEMORY;
     for (int64_t k = 0; k < shard->n_shares && status == CGM_OK; k++) {
         measure_share(work, shard, k, sums, numbers, means + k * numbers);
     }
@@ -91,12 +90,16 @@ static cgm_status measure_own(const embedding_work *work, const cgm_shard *shard
     return status == CGM_OK ? embedding_work_check(work) : status;
 }
 
-cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party,
-                                    const double *means, cgm_embedding *embedding)
+cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party, const double *means,
+                                    cgm_embedding *embedding)
 {
-    cgm_status status = cgm_shared_all_gather(comm, &embedding->means_memory, means, first_party,
-                                              (size_t)embedding->n_numbers * sizeof *means);
-    embedding->means = embedding->means_memory.data;
+    const size_t bytes = (size_t)embedding->n_numbers * sizeof *means;
+    cgm_status status =
+        cgm_shared_create(comm, (size_t)embedding->n_parties * bytes, &embedding->means_memory);
+    if (status == CGM_OK) {
+        status = cgm_shared_all_gather(comm, &embedding->means_memory, means, first_party, bytes);
+        embedding->means = embedding->means_memory.data;
+    }
     return status;
 }
 
@@ -154,8 +157,8 @@ static cgm_status measure_candidates(const embedding_work *work, const cgm_candi
     cgm_comm *comm = work->comm;
     int64_t count;
     const double *points = embedding_pool_slice(comm, candidates, &count);
-    double *slice = candidates->sliced ? sums->candidate_slice
-                                       : cgm_alloc(comm, count, sizeof *slice);
+    double *slice =
+        candidates->sliced ? sums->candidate_slice : cgm_alloc(comm, count, sizeof *slice);
     cgm_status status = cgm_agree(comm, slice != NULL ? CGM_OK : CGM_ERR_MEMORY);
     if (status == CGM_OK) {
         embedding_multiply_points(work, count, points, weights, slice);

@@ -55,8 +55,7 @@ cgm_status embedding_work_create(cgm_comm *comm, const cgm_kernel *kernel,
                              .frequencies = frequencies,
                              .centre = kernel->centre,
                              .instruction_set = kernel->instruction_set};
-    work->space =
-        cgm_alloc_aligned(comm, comm->threads * space_doubles(frequencies->n_features));
+    work->space = cgm_alloc_aligned(comm, comm->threads * space_doubles(frequencies->n_features));
     work->overflow = cgm_alloc(comm, 1, sizeof *work->overflow);
     return work->space != NULL && work->overflow != NULL ? CGM_OK : CGM_ERR_MEMORY;
 }
@@ -194,9 +193,8 @@ void embedding_add_points(const embedding_work *work, int64_t n_points, const do
             }
         }
     }
-    cgm_comm_count_work(work->comm,
-                        n_points * work->frequencies->n_components *
-                            work->frequencies->n_frequencies);
+    cgm_comm_count_work(work->comm, n_points * work->frequencies->n_components *
+                                        work->frequencies->n_frequencies);
 }
 
 void embedding_add_slopes(const embedding_work *work, int64_t n_points, const double *points,
@@ -219,9 +217,8 @@ void embedding_add_slopes(const embedding_work *work, int64_t n_points, const do
             }
         }
     }
-    cgm_comm_count_work(work->comm,
-                        n_points * work->frequencies->n_components *
-                            work->frequencies->n_frequencies);
+    cgm_comm_count_work(work->comm, n_points * work->frequencies->n_components *
+                                        work->frequencies->n_frequencies);
 }
 
 void embedding_multiply_points(const embedding_work *work, int64_t n_points, const double *points,
@@ -252,9 +249,8 @@ void embedding_multiply_points(const embedding_work *work, int64_t n_points, con
             }
         }
     }
-    cgm_comm_count_work(work->comm,
-                        n_points * work->frequencies->n_components *
-                            work->frequencies->n_frequencies);
+    cgm_comm_count_work(work->comm, n_points * work->frequencies->n_components *
+                                        work->frequencies->n_frequencies);
 }
 
 const double *embedding_pool_slice(const cgm_comm *comm, const cgm_candidates *candidates,

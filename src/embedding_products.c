@@ -34,8 +34,8 @@ typedef struct product {
     const cgm_shard *shard;
     const cgm_embedding *embedding;
     int first_batch, end_batch;
-    double scale;  /* all frequencies over those used */
-    double *space; /* of every thread: [2][PANEL][longest], [2][PANEL][PANEL] */
+    double scale;    /* all frequencies over those used */
+    double *space;   /* of every thread: [2][PANEL][longest], [2][PANEL][PANEL] */
     int64_t longest; /* numbers of a batch */
 } product;
 

@@ -245,7 +245,8 @@ static cgm_status find_bracket(cgm_lengthscale_search *search, ladder *rungs, br
             return CGM_OK;
         }
         if (status == CGM_OK && !low_valid) {
-            status = evaluate_end(search, cgm_lengthscale_rung(rungs->top, rung - 1), high, &high_valid);
+            status =
+                evaluate_end(search, cgm_lengthscale_rung(rungs->top, rung - 1), high, &high_valid);
         }
         if (status != CGM_OK) {
             return status;

@@ -481,9 +481,9 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
-        put_root,    put_warnings, put_parties, put_features, put_pool,       put_kernel,
-        put_sums,    put_values,   put_shapley, put_reward,   put_incentives, put_sampling,
-        put_picture, put_metrics,  put_exchange, put_timings, put_end,
+        put_root,    put_warnings, put_parties,  put_features, put_pool,       put_kernel,
+        put_sums,    put_values,   put_shapley,  put_reward,   put_incentives, put_sampling,
+        put_picture, put_metrics,  put_exchange, put_timings,  put_end,
     };
     writer to = {.out = {.comm = file->comm, .file = file}, .run = state};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.out.status == CGM_OK; k++) {

@@ -1,6 +1,7 @@
 #include "output_embedding.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 void output_put_privacy(cgm_writer *to, const cgm_run *run)
 {
@@ -8,10 +9,14 @@ void output_put_privacy(cgm_writer *to, const cgm_run *run)
     const double epsilon = (double)INFINITY;
     const int64_t releases = embedded ? 1 : 0;
     const int64_t frequencies = run->embedding.frequencies.n_frequencies;
-    if (embedded) {
-        cgm_writer_put_array(to, "/privacy/sigma", CGM_H5_DOUBLE, run->shard.n_parties,
-                             run->embedding.sigma);
+    double *none = cgm_alloc(to->comm, run->shard.n_parties, sizeof *none);
+    if (!cgm_writer_agree(to, none != NULL)) {
+        free(none);
+        return;
     }
+    cgm_writer_put_array(to, "/privacy/sigma", CGM_H5_DOUBLE, run->shard.n_parties,
+                         embedded ? run->embedding.sigma : none);
+    free(none);
     cgm_writer_put_attribute(to, "/privacy", "exchange", CGM_H5_TEXT,
                              embedded ? "embeddings" : "shards");
     cgm_writer_put_attribute(to, "/privacy", "epsilon", CGM_H5_DOUBLE, &epsilon);

@@ -6,7 +6,6 @@
 
 #include "cgm/dense.h"
 #include "cgm/output.h"
-#include "cgm/pool.h"
 #include "cgm/provenance.h"
 #include "cgm/report.h"
 #include "cgm/rng.h"
@@ -127,8 +126,8 @@ cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
         config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
     cgm_status status = cgm_pipeline_read_parties(comm, config, &run->shard);
     if (status == CGM_OK && config->generator_type == CGM_GENERATOR_FILE) {
-        status =
-            cgm_candidates_read(comm, pool, &run->shard, cgm_pipeline_placement(config), &run->candidates);
+        status = cgm_candidates_read(comm, pool, &run->shard, cgm_pipeline_placement(config),
+                                     &run->candidates);
     } else if (status == CGM_OK) {
         const cgm_candidates_shape shape = {config->generator_size, run->shard.has_labels};
         cgm_candidates_announce(&shape, run->shard.n_features, &run->candidates);
@@ -175,8 +174,9 @@ static cgm_status generate_pool(cgm_comm *comm, cgm_run *run)
         cgm_gmm_train(comm, &run->shard, &config->gmm, config->seed,
                       cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_NOTHING), &run->model);
     if (status == CGM_OK) {
-        status = cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
-                                     cgm_pipeline_placement(config), &run->features, &run->candidates);
+        status =
+            cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
+                                cgm_pipeline_placement(config), &run->features, &run->candidates);
     }
     return status;
 }
@@ -272,10 +272,10 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
 /* From the means that an earlier run told, if there are any. */
 static cgm_status compute_embeddings(cgm_comm *comm, cgm_run *run)
 {
-    cgm_status status = run->checkpoint.found >= CGM_KEPT_SUMS
-                            ? cgm_checkpoint_read_means(comm, &run->checkpoint, &run->embedding)
-                            : cgm_embedding_measure(comm, &run->shard, &run->kernel,
-                                                    &run->embedding);
+    cgm_status status =
+        run->checkpoint.found >= CGM_KEPT_SUMS
+            ? cgm_checkpoint_read_means(comm, &run->checkpoint, &run->embedding)
+            : cgm_embedding_measure(comm, &run->shard, &run->kernel, &run->embedding);
     if (status == CGM_OK) {
         status = cgm_embedding_sums(comm, &run->shard, &run->candidates, &run->kernel,
                                     &run->embedding, &run->sums);
@@ -335,10 +335,6 @@ static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
     const cgm_checkpoint *checkpoint = &run->checkpoint;
     if (is_embedded(config)) {
         cgm_status status = cgm_embedding_own_sums(comm, &run->shard, &run->kernel, &run->sums);
-        if (status == CGM_OK) {
-            status =
-                cgm_pool_pack(comm, &run->candidates, run->shard.n_parties, &run->kernel);
-        }
         if (status != CGM_OK) {
             return status;
         }

@@ -169,8 +169,9 @@ void cgm_report_table_errors(const cgm_report_data *data, cgm_table *table)
         cgm_table_add_column(table, &columns[c]);
     }
     add_parties(data, error_column, NULL, table);
-    cgm_table_add_note(table, "(from the scatter over independent batches of frequencies; of v of "
-                              "all parties together %.2g)",
+    cgm_table_add_note(table,
+                       "(from the scatter over independent batches of frequencies; of v of "
+                       "all parties together %.2g)",
                        data->grand_error);
 }
 

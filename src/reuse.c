@@ -269,8 +269,9 @@ const cgm_sums_source *cgm_reuse_sums(const cgm_comm *comm, const cgm_kernel *ke
                  (long long)reuse->n_same);
     } else {
         snprintf(reuse->text, sizeof reuse->text, "nothing, as %s differ%s from that run's",
-                 reuse->embedded ? "values.exchange"
-                 : reuse->same_points ? "the lengthscale" : "pool, scaling or instruction set",
+                 reuse->embedded      ? "values.exchange"
+                 : reuse->same_points ? "the lengthscale"
+                                      : "pool, scaling or instruction set",
                  reuse->embedded || reuse->same_points ? "s" : "");
     }
     if (comm->rank == 0) {

@@ -89,9 +89,9 @@ static cgm_status order_parties(party_drawing *d)
     bool complete = lengths != NULL && d->order != NULL;
     for (int64_t i = 0; i < n && complete; i++) {
         const double size = (double)d->sums->party_points[i];
-        const double value = cgm_coalition_formula(
-            d->sums->n_reference, size, d->sums->reference_sums[i],
-            cgm_kernel_sums_start(d->sums, i));
+        const double value =
+            cgm_coalition_formula(d->sums->n_reference, size, d->sums->reference_sums[i],
+                                  cgm_kernel_sums_start(d->sums, i));
         const double gap = d->reward->r[i] - value;
         lengths[i] = (party_length){gap > 0.0 ? size * gap : 0.0, i};
     }
@@ -453,9 +453,8 @@ cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
 {
     const cgm_sampling_rules rules = {inv_temp, n_inv_temp, patience, seed};
     const cgm_sampling_plan plan =
-        shard->sealed
-            ? cgm_sampling_plan_at_home(comm->size, n_inv_temp, candidates)
-            : cgm_sampling_plan_for(comm->size, shard->n_parties, n_inv_temp, candidates);
+        shard->sealed ? cgm_sampling_plan_at_home(comm->size, n_inv_temp, candidates)
+                      : cgm_sampling_plan_for(comm->size, shard->n_parties, n_inv_temp, candidates);
     return cgm_sampling_draw_planned(comm, shard, candidates, kernel, sums, reward, &rules, &plan,
                                      course, sampling);
 }

@@ -19,10 +19,10 @@ static const cgm_semivalue shapley_value = {CGM_SEMIVALUE_SHAPLEY, 1.0, 1.0};
 
 enum { ROWS = 3, COLUMNS = 256 };
 
-static const embedding_operations *const sets[CGM_INSTRUCTION_SETS] = {
-    &embedding_portable,
+static const embedding_operations *const sets[CGM_INSTRUCTION_SETS] = {&embedding_portable,
 #ifdef __x86_64__
-    &embedding_avx2, &embedding_avx512
+                                                                       &embedding_avx2,
+                                                                       &embedding_avx512
 #endif
 };
 
@@ -137,8 +137,8 @@ static void embed(cgm_comm *comm, test_case *data, int64_t frequencies, bool ort
     cgm_kernel_sums_destroy(&data->sums);
     assert_all_ranks(comm, cgm_embedding_create(comm, &data->shard, data->kernel.type, frequencies,
                                                 orthogonal, seed, embedding) == CGM_OK);
-    assert_all_ranks(comm, cgm_embedding_measure(comm, &data->shard, &data->kernel, embedding) ==
-                               CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_embedding_measure(comm, &data->shard, &data->kernel, embedding) == CGM_OK);
     assert_all_ranks(comm, cgm_embedding_sums(comm, &data->shard, &data->candidates, &data->kernel,
                                               embedding, &data->sums) == CGM_OK);
 }
@@ -354,11 +354,10 @@ static void check_error_bars(cgm_comm *comm, bool orthogonal)
         for (int64_t i = 0; i < 3; i++) {
             const double found[BARS] = {of.single_error[i], of.ceiling_error[i], of.phi_error[i],
                                         of.grand_error, of.alpha_error[i]};
-            const double missed[BARS] = {values.single[i] - known.single[i],
-                                         values.ceiling[i] - known.ceiling[i],
-                                         shapley.phi[i] - known_phi.phi[i],
-                                         values.grand - known.grand,
-                                         shapley.alpha[i] - known_phi.alpha[i]};
+            const double missed[BARS] = {
+                values.single[i] - known.single[i], values.ceiling[i] - known.ceiling[i],
+                shapley.phi[i] - known_phi.phi[i], values.grand - known.grand,
+                shapley.alpha[i] - known_phi.alpha[i]};
             for (int k = 0; k < BARS; k++) {
                 bars[k] += found[k] * found[k];
                 errors[k] += missed[k] * missed[k];
@@ -397,10 +396,10 @@ static void test_own_sums(void **state)
     test_case exact;
     case_make(comm, 3, sizes, 2, 50, 0.4, &exact);
     case_sums(comm, &exact);
-    assert_all_ranks(comm, cgm_embedding_own_sums(comm, &data.shard, &data.kernel, &data.sums) ==
-                               CGM_OK);
-    assert_all_ranks(comm, memcmp(data.sums.start_sums, exact.sums.own_sums,
-                                  3 * sizeof(double)) == 0);
+    assert_all_ranks(comm,
+                     cgm_embedding_own_sums(comm, &data.shard, &data.kernel, &data.sums) == CGM_OK);
+    assert_all_ranks(comm,
+                     memcmp(data.sums.start_sums, exact.sums.own_sums, 3 * sizeof(double)) == 0);
     case_close(&exact);
     case_close(&data);
 }
@@ -422,9 +421,9 @@ static void check_single_values(cgm_comm *comm, cgm_kernel_type type)
     for (int side = 0; side < 2; side++) {
         cgm_kernel kernel = data.kernel;
         kernel.lengthscale *= exp(side == 0 ? -step : step);
-        assert_all_ranks(comm, cgm_embedding_single_values(
-                                   comm, &data.shard, &data.candidates, &kernel,
-                                   &embedding.frequencies, values[side], NULL) == CGM_OK);
+        assert_all_ranks(comm, cgm_embedding_single_values(comm, &data.shard, &data.candidates,
+                                                           &kernel, &embedding.frequencies,
+                                                           values[side], NULL) == CGM_OK);
     }
     const double differences[2] = {0.5 * (values[1][0] - values[0][0]) / step,
                                    0.5 * (values[1][1] - values[0][1]) / step};
@@ -512,18 +511,12 @@ static void test_sealed_spread(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cosines),
-        cmocka_unit_test(test_operations),
-        cmocka_unit_test(test_frequencies),
-        cmocka_unit_test(test_unbiased),
-        cmocka_unit_test(test_kernels),
-        cmocka_unit_test(test_lengthscale_by_feature),
-        cmocka_unit_test(test_error_of_kernel),
-        cmocka_unit_test(test_error_bars),
-        cmocka_unit_test(test_own_sums),
-        cmocka_unit_test(test_single_values),
-        cmocka_unit_test(test_consistency),
-        cmocka_unit_test(test_sealed_spread),
+        cmocka_unit_test(test_cosines),         cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_frequencies),     cmocka_unit_test(test_unbiased),
+        cmocka_unit_test(test_kernels),         cmocka_unit_test(test_lengthscale_by_feature),
+        cmocka_unit_test(test_error_of_kernel), cmocka_unit_test(test_error_bars),
+        cmocka_unit_test(test_own_sums),        cmocka_unit_test(test_single_values),
+        cmocka_unit_test(test_consistency),     cmocka_unit_test(test_sealed_spread),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

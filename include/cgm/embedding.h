@@ -105,8 +105,8 @@ cgm_status cgm_embedding_measure(cgm_comm *comm, const cgm_shard *shard, const c
  * @param[in] means        of this rank's parties, [parties][n_numbers]
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
  */
-cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party,
-                                    const double *means, cgm_embedding *embedding);
+cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party, const double *means,
+                                    cgm_embedding *embedding);
 
 /**
  * Kernel sums from the means and the pool.  Collective.  S_ij = m_i m_j μ_iᵀμ_j; of S_ii what noise

@@ -67,8 +67,8 @@ typedef struct cgm_sampling_plan {
     int n_teams;      /**< 1 .. ranks; teams are as even as may be, ranks in order */
     int64_t n_chains; /**< that a team advances together, 1 .. CGM_TEAM_CHAINS */
     bool by_chain;    /**< a task is a party at one β, not at all of them */
-    bool at_home;     /**< every rank is a team and draws for the parties that it keeps, whose points
-                         stay there */
+    bool at_home; /**< every rank is a team and draws for the parties that it keeps, whose points
+                     stay there */
 } cgm_sampling_plan;
 
 /**
