@@ -10,6 +10,10 @@
 #include "cgm/accumulator.h"
 #include "cgm/pairs.h"
 
+/** Rungs of the ladder in a pass with embeddings, where each costs the same: as many as a cubic
+ * goes through. */
+enum { CGM_EMBEDDING_RUNGS = 4 };
+
 typedef enum cgm_lengthscale_rule {
     CGM_LENGTHSCALE_NONNEGATIVE,
     CGM_LENGTHSCALE_MEDIAN,
