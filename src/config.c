@@ -3,6 +3,7 @@
 #include <ini.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -227,6 +228,19 @@ static const char *effective_value(const loader *load, int k)
     return given != NULL ? given : cgm_options[k].initial;
 }
 
+/* Options that are in order one by one, but not together. */
+static cgm_status check_together(loader *load, const cgm_config *config)
+{
+    if (isfinite(config->epsilon)) {
+        return cgm_fail(load->comm, CGM_ERR_USAGE,
+                        "values.epsilon = %g promises differential privacy, but with "
+                        "values.exchange = shards ranks exchange the points themselves; leave "
+                        "values.epsilon at inf",
+                        config->epsilon);
+    }
+    return CGM_OK;
+}
+
 static cgm_status resolve(loader *load, cgm_config *config)
 {
     for (int k = 0; k < CGM_N_OPTIONS; k++) {
@@ -244,7 +258,7 @@ static cgm_status resolve(loader *load, cgm_config *config)
             return status;
         }
     }
-    return CGM_OK;
+    return check_together(load, config);
 }
 
 /* The values of all options as text, one after the other; none is NULL after resolve. */

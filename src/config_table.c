@@ -348,6 +348,13 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
 
     {"values.exchange", "shards", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("shards"), NULL,
      .help = "ranks exchange the parties' points, and values are exact"},
+    {"values.epsilon", "inf", &cgm_option_number, FIELD(epsilon), NULL,
+     "a number >= 1e-6; inf: no noise",
+     .help = "differential privacy of the embedding that a party gives away, against the exchange\n"
+             "of one of its points; less takes more noise; not with values.exchange = shards",
+     .low = 1e-6, .low_closed = true, .high = (double)INFINITY},
+    {"values.delta", "1e-6", &cgm_option_number, FIELD(delta), NULL, "a number > 0 and <= 0.5",
+     .help = "probability with which the guarantee of values.epsilon may not hold", .high = 0.5},
 
     {"shapley.method", "auto", &cgm_option_word, FIELD(shapley_method),
      CGM_WORDS([CGM_SHAPLEY_AUTO] = "auto", [CGM_SHAPLEY_ENUMERATE] = "enumerate",

@@ -44,6 +44,8 @@ typedef struct cgm_config {
     bool generator_save;    /**< the pool that was drawn is part of the output */
     cgm_gmm_options gmm;
     cgm_gan_options gan;
+    double epsilon; /**< > 0; INFINITY: no differential privacy, no noise */
+    double delta;   /**< (0, 0.5] */
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;
