@@ -374,11 +374,19 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
          "stay on the rank that read them, and values come from random Fourier features"},
     {"values.embedding_features", "auto", &frequencies, FIELD(embedding_features), NULL,
      "auto, or a whole number, 1 .. 1048576",
-     .help =
-         "random frequencies of an embedding, of each kernel where three are summed; auto: 4096",
+     .help = "random frequencies of an embedding, of each kernel where three are summed; auto: "
+             "4096, or\n"
+             "as many as suit the noise of values.epsilon",
      .low = 1.0, .high = CGM_EMBEDDING_FREQUENCIES_MAX},
     {"values.orthogonal", "true", &cgm_option_truth, FIELD(orthogonal), cgm_option_truth_words,
      NULL, .help = "frequencies of an embedding come in orthogonal blocks, which errs less"},
+    {"values.epsilon", "inf", &cgm_option_number, FIELD(epsilon), NULL,
+     "a number >= 1e-6; inf: no noise",
+     .help = "differential privacy of the embedding that a party gives away, against the exchange\n"
+             "of one of its points; less takes more noise; not with values.exchange = shards",
+     .low = 1e-6, .low_closed = true, .high = (double)INFINITY},
+    {"values.delta", "1e-6", &cgm_option_number, FIELD(delta), NULL, "a number > 0 and <= 0.5",
+     .help = "probability with which the guarantee of values.epsilon may not hold", .high = 0.5},
 
     {"shapley.method", "auto", &cgm_option_word, FIELD(shapley_method),
      CGM_WORDS([CGM_SHAPLEY_AUTO] = "auto", [CGM_SHAPLEY_ENUMERATE] = "enumerate",

@@ -13,19 +13,24 @@ bool cgm_cost_is_embedded(const cgm_cost_model *of)
     return of->run->config->exchange == CGM_VALUES_EMBEDDINGS;
 }
 
+static double frequencies_of_component(const cgm_cost_model *of)
+{
+    const cgm_config *config = of->run->config;
+    const cgm_embedding_options options = {config->embedding_features, config->orthogonal,
+                                           config->epsilon, config->delta, config->seed};
+    return (double)cgm_embedding_frequencies(of->shard, config->kernel_type, &options);
+}
+
 /* Frequencies of all components. */
 static double frequencies(const cgm_cost_model *of)
 {
-    const cgm_config *config = of->run->config;
-    const int64_t each = config->embedding_features;
-    return (config->kernel_type == CGM_KERNEL_SE ? 1.0 : 3.0) *
-           (double)(each > 0 ? each : CGM_EMBEDDING_FREQUENCIES);
+    return (of->run->config->kernel_type == CGM_KERNEL_SE ? 1.0 : 3.0) *
+           frequencies_of_component(of);
 }
 
 static double n_batches(const cgm_cost_model *of)
 {
-    const double each = frequencies(of) / (of->run->config->kernel_type == CGM_KERNEL_SE ? 1 : 3);
-    return fmin(each, CGM_EMBEDDING_BATCHES);
+    return fmin(frequencies_of_component(of), CGM_EMBEDDING_BATCHES);
 }
 
 /* Cosines and sines of the parties' points, and of candidates. */
@@ -57,8 +62,8 @@ void cgm_cost_count_embedded_search(cgm_cost_model *of)
     const cgm_cost_search *search = &of->run->search;
     const double series = (double)search->series;
     const double numbers = 2.0 * frequencies(of);
-    cgm_cost_broadcast(of, 0,
-                       frequencies(of) * (double)of->shard->n_features * sizeof(double));
+    cgm_cost_broadcast(of, 0, frequencies(of) * (double)of->shard->n_features * sizeof(double));
+    cgm_cost_broadcast(of, 0, (double)of->shard->n_parties * sizeof(double));
     if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
         count_cosines(of, series, series);
         cgm_cost_reduction(of, (series - (double)search->trials) * sizeof(int64_t) +

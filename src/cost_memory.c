@@ -179,11 +179,10 @@ static double shapley_bytes(const cgm_cost_model *of, int rank)
     const double n = (double)of->shard->n_parties;
     const double rows = (double)(of->held[rank + 1] - of->held[rank]);
     const double nodes = NODES * NODE_BYTES;
-    const double errors =
-        cgm_cost_is_embedded(of) ? cgm_cost_embedded_errors_bytes(of, rank) : 0.0;
-    return are_few(of) ? errors
-                       : ((n + rows) * CHUNK_NODES + 0.5 * rows * n) * sizeof(double) + nodes +
-                             errors;
+    const double errors = cgm_cost_is_embedded(of) ? cgm_cost_embedded_errors_bytes(of, rank) : 0.0;
+    return are_few(of)
+               ? errors
+               : ((n + rows) * CHUNK_NODES + 0.5 * rows * n) * sizeof(double) + nodes + errors;
 }
 
 /* Rewards of the parties that a rank keeps, as indices and values. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgm/privacy.h"
 #include "embedding_points.h"
 #include "embedding_products.h"
 #include "kernel_sums_growing.h"
@@ -17,19 +18,40 @@ static double *cut(double **rest, int64_t count)
     return piece;
 }
 
+double cgm_embedding_sigma(cgm_kernel_type type, const cgm_embedding_options *options,
+                           int64_t n_points)
+{
+    const cgm_kernel kernel = {.type = type};
+    const double sensitivity = 2.0 * sqrt(cgm_kernel_diagonal(&kernel)) / (double)n_points;
+    return cgm_privacy_sigma(options->epsilon, options->delta, sensitivity);
+}
+
+int64_t cgm_embedding_frequencies(const cgm_shard *shard, cgm_kernel_type type,
+                                  const cgm_embedding_options *options)
+{
+    int64_t fewest = shard->party_points[0];
+    for (int64_t i = 1; i < shard->n_parties; i++) {
+        fewest = shard->party_points[i] < fewest ? shard->party_points[i] : fewest;
+    }
+    const double sigma = cgm_embedding_sigma(type, options, fewest);
+    const double suitable = fmax(CGM_EMBEDDING_FREQUENCIES_LEAST, floor(0.05 / (sigma * sigma)));
+    return options->n_frequencies > 0 ? options->n_frequencies
+                                      : (int64_t)fmin(suitable, CGM_EMBEDDING_FREQUENCIES);
+}
+
 cgm_status cgm_embedding_create(cgm_comm *comm, const cgm_shard *shard, cgm_kernel_type type,
-                                int64_t n_frequencies, bool orthogonal, uint64_t seed,
-                                cgm_embedding *embedding)
+                                const cgm_embedding_options *options, cgm_embedding *embedding)
 {
     const int64_t n = shard->n_parties;
     *embedding = (cgm_embedding){.n_parties = n};
-    cgm_status status = cgm_frequencies_draw(comm, type, shard->n_features, n_frequencies,
-                                             orthogonal, seed, &embedding->frequencies);
+    cgm_status status = cgm_frequencies_draw(
+        comm, type, shard->n_features, cgm_embedding_frequencies(shard, type, options),
+        options->orthogonal, options->seed, &embedding->frequencies);
     if (status != CGM_OK) {
         return status;
     }
     const int64_t numbers = cgm_frequencies_numbers(&embedding->frequencies);
-    double *rest = cgm_alloc(comm, 5 * n + numbers, sizeof *rest);
+    double *rest = cgm_alloc(comm, 6 * n + numbers, sizeof *rest);
     status = cgm_agree(comm, rest != NULL ? CGM_OK : CGM_ERR_MEMORY);
     if (status == CGM_OK) {
         embedding->n_numbers = numbers;
@@ -38,7 +60,13 @@ cgm_status cgm_embedding_create(cgm_comm *comm, const cgm_shard *shard, cgm_kern
         embedding->ceiling_error = cut(&rest, n);
         embedding->phi_error = cut(&rest, n);
         embedding->alpha_error = cut(&rest, n);
+        embedding->noise_error = cut(&rest, n);
         embedding->pool = cut(&rest, numbers);
+        for (int64_t i = 0; i < n; i++) {
+            embedding->sigma[i] = cgm_embedding_sigma(type, options, shard->party_points[i]);
+        }
+        /* Ranks whose mathematical libraries differ in the last digit must not walk apart. */
+        cgm_comm_broadcast(comm, embedding->sigma, (size_t)n * sizeof(double), 0);
     } else {
         free(rest);
     }
@@ -84,10 +112,16 @@ static cgm_status measure_own(const embedding_work *work, const cgm_shard *shard
     cgm_accumulators sums;
     cgm_status status = allocate_sums(work->comm, numbers, &sums) ? CGM_OK : CGM_ERR_MEMORY;
     for (int64_t k = 0; k < shard->n_shares && status == CGM_OK; k++) {
-        measure_share(work, shard, k, sums, numbers, means + k * numbers);
+        double *mean = means + k * numbers;
+        measure_share(work, shard, k, sums, numbers, mean);
+        status = embedding_work_check(work);
+        if (status == CGM_OK) {
+            status = cgm_privacy_release(work->comm, embedding->sigma[shard->share_party[k]],
+                                         numbers, mean);
+        }
     }
     free(sums.high);
-    return status == CGM_OK ? embedding_work_check(work) : status;
+    return status;
 }
 
 cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party, const double *means,

@@ -43,6 +43,24 @@ static double error_of(double sum, int n_batches)
     return n_batches > 1 ? sqrt(sum / (n_batches - 1)) : NAN;
 }
 
+/* What noise makes of v({i}): MATH.md §8 with a single party for the coalition. */
+static void expect_noise(const cgm_kernel_sums *sums, cgm_embedding *embedding)
+{
+    const double n = (double)sums->n_reference;
+    double square = sums->candidate_sum;
+    for (int64_t i = 0; i < sums->n_parties; i++) {
+        square += sums->reference_sums[i] + sums->party_candidate_sums[i];
+    }
+    for (int64_t i = 0; i < sums->n_parties; i++) {
+        const double m = (double)sums->party_points[i];
+        const double variance = embedding->sigma[i] * embedding->sigma[i];
+        const double mmd2 = sums->own_sums[i] / (m * m) + square / (n * n) -
+                            2.0 * sums->reference_sums[i] / (n * m);
+        embedding->noise_error[i] = sqrt(4.0 * variance * fmax(mmd2, 0.0) +
+                                         2.0 * (double)embedding->n_numbers * variance * variance);
+    }
+}
+
 static int64_t find_leader(const cgm_shapley *shapley, int64_t n_parties)
 {
     int64_t leader = 0;
@@ -84,6 +102,7 @@ cgm_status cgm_embedding_errors(cgm_comm *comm, const cgm_shard *shard, const cg
     const int n_batches = embedding_count_batches(frequencies);
     const scatter all = {values, shapley, find_leader(shapley, sums->n_parties), embedding};
     cgm_kernel_sums part;
+    expect_noise(sums, embedding);
     cgm_status status = create_sums(comm, sums, &part);
     for (int b = 0; b < n_batches && status == CGM_OK; b++) {
         cgm_values batch_values = {0};

@@ -1,7 +1,7 @@
 #include "cgm/pipeline.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "cgm/dense.h"
@@ -76,45 +76,8 @@ cgm_pool_placement cgm_pipeline_placement(const cgm_config *config)
     return is_embedded(config) ? CGM_POOL_NODE : config->pool_placement;
 }
 
-cgm_status cgm_pipeline_check_exchange(cgm_comm *comm, const cgm_config *config)
-{
-    const char *mode = "values.exchange = embeddings";
-    if (!is_embedded(config)) {
-        return CGM_OK;
-    }
-    if (config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN) {
-        return cgm_fail(comm, CGM_ERR_USAGE,
-                        "%s: kernel.lengthscale = median needs distances between different "
-                        "parties' points; use nonnegative or a number",
-                        mode);
-    }
-    if (config->scaling == CGM_SCALE_MINMAX) {
-        return cgm_fail(comm, CGM_ERR_USAGE,
-                        "%s: features.scale = minmax needs the smallest and the largest value of "
-                        "each feature, which are coordinates of points; use standard or none",
-                        mode);
-    }
-    if (config->pool_placement == CGM_POOL_RANKS) {
-        return cgm_fail(comm, CGM_ERR_USAGE,
-                        "%s: every rank draws its own parties' rewards from the whole pool; use "
-                        "run.pool = node or auto",
-                        mode);
-    }
-    if (strcmp(config->reuse, "none") != 0) {
-        return cgm_fail(comm, CGM_ERR_USAGE,
-                        "%s: there are no kernel sums that a run could take over; use run.reuse = "
-                        "none",
-                        mode);
-    }
-    return CGM_OK;
-}
-
 cgm_status cgm_pipeline_read_parties(cgm_comm *comm, const cgm_config *config, cgm_shard *shard)
 {
-    cgm_status status = cgm_agree(comm, cgm_pipeline_check_exchange(comm, config));
-    if (status != CGM_OK) {
-        return status;
-    }
     return is_embedded(config) ? cgm_shard_read_sealed(comm, config->input_parties, shard)
                                : cgm_shard_read(comm, config->input_parties, shard);
 }
@@ -231,13 +194,24 @@ static cgm_status choose_instructions(cgm_comm *comm, const cgm_run *run,
     return status == CGM_OK ? follow_checkpoint(comm, &run->checkpoint, chosen) : status;
 }
 
+/* Where noise hides the parties' points, the pool's alone are measured. */
+static cgm_status measure_spread(cgm_comm *comm, cgm_run *run)
+{
+    cgm_shard shard = run->shard;
+    if (isfinite(run->config->epsilon)) {
+        shard.n_local_points = 0;
+        shard.n_points = 0;
+    }
+    return cgm_spread_measure(comm, &shard, &run->candidates, &run->spread);
+}
+
 static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     cgm_instruction_set instructions;
     cgm_status status = choose_instructions(comm, run, &instructions);
     if (status == CGM_OK) {
-        status = cgm_spread_measure(comm, &run->shard, &run->candidates, &run->spread);
+        status = measure_spread(comm, run);
     }
     if (status != CGM_OK) {
         return status;
@@ -248,10 +222,10 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
                                .centre = run->spread.pool_centre};
     status = cgm_reuse_open(comm, run, &run->reuse);
     if (status == CGM_OK && is_embedded(config)) {
-        status = cgm_embedding_create(comm, &run->shard, config->kernel_type,
-                                      config->embedding_features > 0 ? config->embedding_features
-                                                                     : CGM_EMBEDDING_FREQUENCIES,
-                                      config->orthogonal, config->seed, &run->embedding);
+        const cgm_embedding_options options = {config->embedding_features, config->orthogonal,
+                                               config->epsilon, config->delta, config->seed};
+        status =
+            cgm_embedding_create(comm, &run->shard, config->kernel_type, &options, &run->embedding);
     }
     if (status != CGM_OK) {
         return status;

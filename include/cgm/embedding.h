@@ -22,7 +22,11 @@ typedef enum cgm_values_exchange {
 } cgm_values_exchange;
 
 /** Frequencies of each component where none are asked for and nothing is added to embeddings. */
-enum { CGM_EMBEDDING_FREQUENCIES = 4096, CGM_EMBEDDING_FREQUENCIES_MAX = 1 << 20 };
+enum {
+    CGM_EMBEDDING_FREQUENCIES = 4096,
+    CGM_EMBEDDING_FREQUENCIES_LEAST = 64, /**< whatever the noise */
+    CGM_EMBEDDING_FREQUENCIES_MAX = 1 << 20
+};
 /** Batches of frequencies, which error bars come from. */
 enum { CGM_EMBEDDING_BATCHES = 16 };
 
@@ -75,16 +79,33 @@ typedef struct cgm_embedding {
     double *phi_error;     /**< [n_parties] */
     double *alpha_error;   /**< [n_parties] */
     double grand_error;    /**< of v(N) */
+    double *noise_error;   /**< [n_parties] what of single_error noise alone is expected to make */
 } cgm_embedding;
 
+typedef struct cgm_embedding_options {
+    int64_t n_frequencies; /**< 0: as many as suit the noise */
+    bool orthogonal;
+    double epsilon, delta; /**< differential privacy of each party's mean; INFINITY: no noise */
+    uint64_t seed;
+} cgm_embedding_options;
+
+/** Local. The deviation of the noise that a party's mean takes: of m points, when one of them is
+ * replaced the mean moves by at most 2 √κ/m (MATH.md §8). */
+double cgm_embedding_sigma(cgm_kernel_type type, const cgm_embedding_options *options,
+                           int64_t n_points);
+
+/** Local. F: asked for, or 4096 without noise; under it more frequencies are not better, and there
+ * are max(64, min(4096, ⌊0.05/max σ²⌋)). */
+int64_t cgm_embedding_frequencies(const cgm_shard *shard, cgm_kernel_type type,
+                                  const cgm_embedding_options *options);
+
 /**
- * Make room, and draw the frequencies.  Collective.
+ * Make room, find how much noise there will be, and draw the frequencies.  Collective.
  * @param[out] embedding  the pair is cgm_embedding_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY
  */
 cgm_status cgm_embedding_create(cgm_comm *comm, const cgm_shard *shard, cgm_kernel_type type,
-                                int64_t n_frequencies, bool orthogonal, uint64_t seed,
-                                cgm_embedding *embedding);
+                                const cgm_embedding_options *options, cgm_embedding *embedding);
 
 /**
  * The parties' means at the kernel's lengthscale.  Collective.  Every party is whole on the rank
@@ -127,6 +148,7 @@ cgm_status cgm_embedding_sums(cgm_comm *comm, const cgm_shard *shard,
  * error of the mean, noise included. Where orthogonal blocks are fewer than batches, batches cut
  * them, whose parts hold each other's errors down: then the error is on the large side.
  * @param[in]     sums, values, shapley  of all frequencies
+ * What noise makes of v({i}) alone follows from σ: 4σ²MMD²(D_i, T) + 2·numbers·σ⁴ (MATH.md §8).
  * @param[in,out] embedding              the errors are filled in
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY, CGM_ERR_USAGE.  Cost that of
  * coalition and Shapley values once a batch, and O(N²F) in all.

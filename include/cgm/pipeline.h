@@ -67,14 +67,8 @@ typedef struct cgm_run {
  */
 cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command);
 
-/**
- * Refuse options that do not go with values.exchange = embeddings.  Local, the same on every rank.
- * @return CGM_OK, CGM_ERR_USAGE
- */
-cgm_status cgm_pipeline_check_exchange(cgm_comm *comm, const cgm_config *config);
-
-/** Read the parties as values.exchange wants it.  Collective.  As cgm_shard_read and
- * cgm_pipeline_check_exchange. */
+/** Read the parties as values.exchange wants it.  Collective.  As cgm_shard_read or
+ * cgm_shard_read_sealed. */
 cgm_status cgm_pipeline_read_parties(cgm_comm *comm, const cgm_config *config, cgm_shard *shard);
 
 /** Local. Where the pool shall lie: where points stay, a rank draws its own parties' rewards, from
