@@ -34,17 +34,18 @@ static double draw_gamma(const cgm_rng *rng, int64_t row, double shape)
     const double d = larger - 1.0 / 3.0;
     const double c = 1.0 / sqrt(9.0 * d);
     uint64_t words[4];
-    double drawn = 0.0;
-    for (uint64_t attempt = 0; drawn == 0.0; attempt++) {
+    uint64_t attempt = 0;
+    double drawn;
+    do {
         double normal[2];
-        cgm_rng_words(rng, (uint64_t)row, attempt, 0, words);
+        cgm_rng_words(rng, (uint64_t)row, attempt++, 0, words);
         cgm_rng_normal(words, normal);
         const double x = normal[0];
         const double root = 1.0 + c * x;
         const double v = root * root * root;
         const double uniform = 1.0 - cgm_rng_uniform(words[2]);
         drawn = v > 0.0 && log(uniform) < 0.5 * x * x + d * (1.0 - v + log(v)) ? d * v : 0.0;
-    }
+    } while (drawn == 0.0);
     const double uniform = 1.0 - cgm_rng_uniform(words[3]);
     return shape < 1.0 ? drawn * pow(uniform, 1.0 / shape) : drawn;
 }

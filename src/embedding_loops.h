@@ -13,7 +13,7 @@ _Static_assert(EMBEDDING_LANES % LANES == 0, "a group of columns is a number of 
 
 static inline vector broadcast(double x)
 {
-    vector v;
+    vector v = {0.0};
     for (int k = 0; k < LANES; k++) {
         v[k] = x;
     }

@@ -123,6 +123,20 @@ void case_sums(cgm_comm *comm, test_case *case_data)
                                                    &case_data->kernel, &case_data->sums) == CGM_OK);
 }
 
+void case_embed(cgm_comm *comm, test_case *case_data, int64_t n_frequencies, bool orthogonal,
+                double epsilon, uint64_t seed, cgm_embedding *embedding)
+{
+    const cgm_embedding_options options = {n_frequencies, orthogonal, epsilon, 1e-6, seed};
+    cgm_kernel_sums_destroy(&case_data->sums);
+    assert_all_ranks(comm, cgm_embedding_create(comm, &case_data->shard, case_data->kernel.type,
+                                                &options, embedding) == CGM_OK);
+    assert_all_ranks(comm, cgm_embedding_measure(comm, &case_data->shard, &case_data->kernel,
+                                                 embedding) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_embedding_sums(comm, &case_data->shard, &case_data->candidates,
+                                        &case_data->kernel, embedding, &case_data->sums) == CGM_OK);
+}
+
 double *case_party_sums(cgm_comm *comm, const cgm_kernel_sums *sums)
 {
     const int64_t n = sums->n_parties;

@@ -48,8 +48,8 @@ typedef struct cgm_config {
     cgm_values_exchange exchange;
     int64_t embedding_features; /**< random frequencies; 0: as many as suit the noise */
     bool orthogonal;            /**< in orthogonal blocks */
-    double epsilon; /**< > 0; INFINITY: no differential privacy, no noise */
-    double delta;   /**< (0, 0.5] */
+    double epsilon;             /**< > 0; INFINITY: no differential privacy, no noise */
+    double delta;               /**< (0, 0.5] */
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;
