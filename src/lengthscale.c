@@ -71,8 +71,7 @@ static cgm_status walk_down(cgm_lengthscale_search *search, ladder *rungs, int64
     int64_t rung = first;
     bool found = false;
     /* With embeddings each rung costs the same. */
-    const int most =
-        search->course->frequencies != NULL ? CGM_EMBEDDING_RUNGS : CGM_LADDER_RUNGS;
+    const int most = search->course->frequencies != NULL ? CGM_EMBEDDING_RUNGS : CGM_LADDER_RUNGS;
     rungs->n_rungs = 0;
     while (status == CGM_OK && !found && cgm_lengthscale_rung(rungs->top, rung) > rungs->floor) {
         const int64_t kept = rungs->n_rungs < RUNGS_KEPT ? rungs->n_rungs : RUNGS_KEPT;
