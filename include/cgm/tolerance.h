@@ -144,6 +144,10 @@
 #define CGM_TEST_GAN_MMD2 0.003
 #define CGM_TEST_GAN_MMD2_PART 0.05
 #define CGM_TEST_GAN_SHARE 2.0
+/** Deviations of noise against published ones: absolute; the guarantee that they give against the one
+ * asked for: relative. */
+#define CGM_TEST_CALIBRATION 1e-10
+#define CGM_TEST_DELTA 1e-9
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4
