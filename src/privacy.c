@@ -72,7 +72,8 @@ double cgm_privacy_sigma(double epsilon, double delta, double sensitivity)
 
 /* ---- random numbers ---- */
 
-enum { N_WORDS = 128 };
+/* Fetched at once: more than a few numbers take, little more than a call costs. */
+enum { N_WORDS = 64 };
 
 typedef unsigned __int128 wide;
 
