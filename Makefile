@@ -120,8 +120,8 @@ $(BUILD)/src/provenance.o: CPPFLAGS += -DCGM_VERSION='"$(VERSION)"' -DCGM_GIT='"
 # The kernel's loops are compiled for several instruction sets; at run time one is chosen that the
 # processor has.
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
-$(BUILD)/src/kernel_avx2.o: INSTRUCTIONS = -mavx2 -mfma $(KERNEL_CFLAGS)
-$(BUILD)/src/kernel_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512 $(KERNEL_CFLAGS)
+$(BUILD)/src/kernel_avx2.o $(BUILD)/src/embedding_avx2.o: INSTRUCTIONS = -mavx2 -mfma $(KERNEL_CFLAGS)
+$(BUILD)/src/kernel_avx512.o $(BUILD)/src/embedding_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512 $(KERNEL_CFLAGS)
 endif
 $(BUILD)/src/kernel_portable.o: INSTRUCTIONS = $(KERNEL_CFLAGS)
 

@@ -8,7 +8,7 @@
 #include "cgm/config.h"
 #include "option.h"
 
-enum { CGM_N_OPTIONS = 44 };
+enum { CGM_N_OPTIONS = 46 };
 
 /** Names are section.key; rows of one section stand together; the target is a cgm_config. */
 extern const cgm_option cgm_options[CGM_N_OPTIONS];

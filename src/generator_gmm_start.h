@@ -19,7 +19,8 @@ typedef struct gmm_cells {
 /**
  * Cut the points into cells: each is cut in two at its mean in the feature of its largest variance,
  * again and again, until there are several for each centre or none has different points.
- * Collective.
+ * Collective. Of sealed points no cell is told, which may hold one alone: cells are then made up,
+ * normally distributed as all points together are.
  * @param[in]  most   centres that will be chosen of them
  * @param[out] cells  the pair is gmm_cells_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(points · n_features ·

@@ -76,9 +76,10 @@ static void make_shard(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, 
 }
 
 static void make_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
-                      int64_t n_candidates, bool sliced, double lengthscale, test_case *case_data)
+                      int64_t n_candidates, bool sliced, bool sealed, double lengthscale,
+                      test_case *case_data)
 {
-    *case_data = (test_case){0};
+    *case_data = (test_case){.shard = {.sealed = sealed}};
     make_shard(comm, n_parties, sizes, n_features, &case_data->shard);
     cgm_candidates *pool = &case_data->candidates;
     const cgm_candidates_shape shape = {n_candidates, false};
@@ -98,13 +99,22 @@ static void make_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, i
 void case_make(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                int64_t n_candidates, double lengthscale, test_case *case_data)
 {
-    make_case(comm, n_parties, sizes, n_features, n_candidates, false, lengthscale, case_data);
+    make_case(comm, n_parties, sizes, n_features, n_candidates, false, false, lengthscale,
+              case_data);
+}
+
+void case_make_sealed(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
+                      int64_t n_candidates, double lengthscale, test_case *case_data)
+{
+    make_case(comm, n_parties, sizes, n_features, n_candidates, false, true, lengthscale,
+              case_data);
 }
 
 void case_make_sliced(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                       int64_t n_candidates, double lengthscale, test_case *case_data)
 {
-    make_case(comm, n_parties, sizes, n_features, n_candidates, true, lengthscale, case_data);
+    make_case(comm, n_parties, sizes, n_features, n_candidates, true, false, lengthscale,
+              case_data);
 }
 
 void case_sums(cgm_comm *comm, test_case *case_data)

@@ -39,6 +39,11 @@ void case_make(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t 
 void case_make_sliced(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                       int64_t n_candidates, double lengthscale, test_case *case_data);
 
+/** As case_make, with sealed shards: each party is whole on one rank, whatever their number.
+ * Collective. */
+void case_make_sealed(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
+                      int64_t n_candidates, double lengthscale, test_case *case_data);
+
 /** The point of a made-up case: party's, or the pool's for party = n_parties.  Local.
  * @param[out] point  [n_features] */
 void case_point(int64_t party, int64_t row, int64_t n_features, double *point);

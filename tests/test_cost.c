@@ -216,7 +216,8 @@ static void count_model(costed *at)
         .first_candidate = at->pool.first,
         .sliced = at->pool.sliced,
         .has_candidate_labels = true,
-        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, at->shard.n_features),
+        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, at->shard.n_features,
+                                     CGM_LADDER_RUNGS),
         .draws = at->draws,
         .rewards = {at->points, at->candidates, at->different},
     };

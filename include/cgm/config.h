@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "cgm/comm.h"
+#include "cgm/embedding.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
 #include "cgm/generator_gan.h"
@@ -44,6 +45,9 @@ typedef struct cgm_config {
     bool generator_save;    /**< the pool that was drawn is part of the output */
     cgm_gmm_options gmm;
     cgm_gan_options gan;
+    cgm_values_exchange exchange;
+    int64_t embedding_features; /**< random frequencies; 0: as many as suit the noise */
+    bool orthogonal;            /**< in orthogonal blocks */
     double epsilon; /**< > 0; INFINITY: no differential privacy, no noise */
     double delta;   /**< (0, 0.5] */
     cgm_shapley_method shapley_method;
