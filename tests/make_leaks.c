@@ -4,6 +4,7 @@
  *     make_leaks --own PARTY.h5 ... --others PARTY.h5 ... --pool POOL.h5 --result RESULT.h5
  *                --in FILE ...
  *
+ * or with --plant FILE in place of --in writes what it looks for, in every form, into a new file.
  * Coordinates that others have too, and those of few bits, are not looked for. Of every form it
  * prints how many are found, and how many may be by chance, with probability 10^-6: from decoys,
  * which are coordinates changed by a thousandth, and where none of those is found from the number
@@ -446,6 +447,45 @@ static bool report(const finds *found, const units *all, int64_t n, int64_t look
     return leaks;
 }
 
+/* ---- what a search must find ---- */
+
+/* As the exact sums of the program: the nearest whole number of each unit. */
+static void plant_sum(double y, FILE *to)
+{
+    int64_t limb[3];
+    limb[2] = llrint(y);
+    limb[1] = llrint(ldexp(y - (double)limb[2], 32));
+    limb[0] = llrint(ldexp(y - (double)limb[2] - ldexp((double)limb[1], -32), 64));
+    fwrite(limb, sizeof limb, 1, to);
+}
+
+/* With bytes between, so that they stand at any place. */
+static void plant(const points *own, const units *all, const char *path)
+{
+    const int64_t d = own->n_features;
+    FILE *to = fopen(path, "wb");
+    for (int64_t k = 0; to != NULL && k < own->count * d; k++) {
+        fwrite(&own->x[k], sizeof(double), 1, to);
+        for (int u = 0; u < all->count; u++) {
+            const unit *in = &all->of[u];
+            if (in->of_label && own->labels[k / d] != in->label) {
+                continue;
+            }
+            /* Rounded otherwise than what is looked for. */
+            const double y = (own->x[k] - in->origin[k % d]) * (1.0 / in->size[k % d]);
+            const float rounded = (float)y;
+            fwrite(&y, sizeof y, 1, to);
+            fputc('+', to);
+            fwrite(&rounded, sizeof rounded, 1, to);
+            plant_sum(y, to);
+        }
+    }
+    if (to == NULL || fclose(to) != 0) {
+        fprintf(stderr, "make_leaks: cannot write %s\n", path);
+        exit(2);
+    }
+}
+
 /* ---- command line ---- */
 
 /* The first point of the same label. */
@@ -480,71 +520,96 @@ static void release_points(points *of)
     free(of->labels);
 }
 
-int main(int argc, char **argv)
+/* What stands on the command line. */
+typedef struct request {
+    points own;
+    points parties; /* all of them */
+    points others;  /* parties and pool */
+    const char *result, *plant;
+    int first_file; /* argument */
+} request;
+
+static void read_request(int argc, char **argv, request *of)
 {
-    points own = {0};
-    points parties = {0}; /* all of them */
-    points others = {0};  /* parties and pool */
-    static finds found;
-    static units all;
-    const char *result = NULL;
-    int first = argc;
     const char *flag = "";
-    for (int k = 1; k < argc && first == argc; k++) {
+    of->first_file = argc;
+    for (int k = 1; k < argc && of->first_file == argc; k++) {
         if (strncmp(argv[k], "--", 2) == 0) {
             flag = argv[k];
-            first = strcmp(flag, "--in") == 0 ? k + 1 : argc;
+            of->first_file = strcmp(flag, "--in") == 0 ? k + 1 : argc;
         } else if (strcmp(flag, "--own") == 0) {
-            add_points(argv[k], "", &own);
-            add_points(argv[k], "", &parties);
+            add_points(argv[k], "", &of->own);
+            add_points(argv[k], "", &of->parties);
         } else if (strcmp(flag, "--others") == 0) {
-            add_points(argv[k], "", &others);
-            add_points(argv[k], "", &parties);
+            add_points(argv[k], "", &of->others);
+            add_points(argv[k], "", &of->parties);
         } else if (strcmp(flag, "--pool") == 0) {
-            add_points(argv[k], "/candidates", &others);
+            add_points(argv[k], "/candidates", &of->others);
+        } else if (strcmp(flag, "--result") == 0) {
+            of->result = argv[k];
         } else {
-            result = argv[k];
+            of->plant = argv[k];
         }
     }
-    if (own.count == 0 || first >= argc) {
+    if (of->own.count == 0 || (of->plant == NULL && of->first_file >= argc)) {
         fprintf(stderr, "usage: make_leaks --own PARTY.h5 ... [--others PARTY.h5 ...] [--pool "
-                        "POOL.h5] [--result RESULT.h5] --in FILE ...\n");
-        return 2;
+                        "POOL.h5] [--result RESULT.h5] {--plant FILE | --in FILE ...}\n");
+        exit(2);
     }
-    add_units(&own, &parties, result, &all);
-    if (others.count > 0) {
-        qsort(others.x, (size_t)(others.count * others.n_features), sizeof(double), compare);
+}
+
+/* @return whether there are more than chance finds */
+static bool search_all(const request *of, const units *all, int n_files, char **files)
+{
+    static finds found;
+    const int64_t n = of->own.count * of->own.n_features;
+    uint8_t *seen = need_memory((size_t)(n * UNITS_MAX * (N_DECOYS + 1) * N_FORMS), 1);
+    uint8_t *next = seen;
+    for (int u = 0; u < all->count; u++) {
+        for (int set = 0; set <= N_DECOYS; set++) {
+            for (int kind = 0; kind < N_FORMS; kind++) {
+                found.seen[u][set][kind] = next;
+                next += n;
+            }
+        }
     }
     table = need_memory((size_t)1 << LOG_TABLE, sizeof *table);
     filter = need_memory(((size_t)1 << LOG_FILTER) / 8, 1);
-    const int64_t n = own.count * own.n_features;
-    for (int u = 0; u < all.count; u++) {
-        for (int set = 0; set <= N_DECOYS; set++) {
-            for (int kind = 0; kind < N_FORMS; kind++) {
-                found.seen[u][set][kind] = need_memory((size_t)n, 1);
-            }
-        }
-    }
-    const int64_t looked_for = prepare(&own, &others, &all);
-    for (int k = first; k < argc; k++) {
-        search(argv[k], &found);
+    const int64_t looked_for = prepare(&of->own, &of->others, all);
+    for (int k = 0; k < n_files; k++) {
+        search(files[k], &found);
     }
     printf("%lld coordinates of %lld looked for in %lld bytes\n", (long long)looked_for,
            (long long)n, (long long)found.bytes);
-    const bool leaks = report(&found, &all, n, looked_for);
+    const bool leaks = report(&found, all, n, looked_for);
+    free(seen);
+    free(table);
+    free(filter);
+    return leaks;
+}
+
+int main(int argc, char **argv)
+{
+    request of = {.result = NULL};
+    static units all;
+    bool leaks = false;
+    read_request(argc, argv, &of);
+    add_units(&of.own, &of.parties, of.result, &all);
+    if (of.others.count > 0) {
+        qsort(of.others.x, (size_t)(of.others.count * of.others.n_features), sizeof(double),
+              compare);
+    }
+    if (of.plant != NULL) {
+        plant(&of.own, &all, of.plant);
+    } else {
+        leaks = search_all(&of, &all, argc - of.first_file, argv + of.first_file);
+    }
     for (int u = 0; u < all.count; u++) {
-        for (int set = 0; set <= N_DECOYS; set++) {
-            for (int kind = 0; kind < N_FORMS; kind++) {
-                free(found.seen[u][set][kind]);
-            }
-        }
         free(all.of[u].origin);
         free(all.of[u].size);
     }
-    free(table);
-    free(filter);
-    release_points(&own);
-    release_points(&parties);
-    release_points(&others);
+    release_points(&of.own);
+    release_points(&of.parties);
+    release_points(&of.others);
     return leaks ? 1 : 0;
 }
