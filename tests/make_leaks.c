@@ -514,12 +514,6 @@ static void add_units(const points *own, const points *parties, const char *resu
     }
 }
 
-static void release_points(points *of)
-{
-    free(of->x);
-    free(of->labels);
-}
-
 /* What stands on the command line. */
 typedef struct request {
     points own;
@@ -581,11 +575,7 @@ static bool search_all(const request *of, const units *all, int n_files, char **
     }
     printf("%lld coordinates of %lld looked for in %lld bytes\n", (long long)looked_for,
            (long long)n, (long long)found.bytes);
-    const bool leaks = report(&found, all, n, looked_for);
-    free(seen);
-    free(table);
-    free(filter);
-    return leaks;
+    return report(&found, all, n, looked_for);
 }
 
 int main(int argc, char **argv)
@@ -604,12 +594,5 @@ int main(int argc, char **argv)
     } else {
         leaks = search_all(&of, &all, argc - of.first_file, argv + of.first_file);
     }
-    for (int u = 0; u < all.count; u++) {
-        free(all.of[u].origin);
-        free(all.of[u].size);
-    }
-    release_points(&of.own);
-    release_points(&of.parties);
-    release_points(&of.others);
     return leaks ? 1 : 0;
 }

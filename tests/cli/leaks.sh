@@ -60,20 +60,23 @@ number()
     sed -nE "s/^(ok|LEAK) +$2 +$1 +([0-9]+) found.*/\\2/p" "$logs/found"
 }
 
-# each_rank COMMAND...: after a search in what left each rank that has read parties.
+# each_rank COMMAND...: after a search in what left each rank that has read parties, of $ranks
+# ranks for 5 parties.
 each_rank()
 {
-    local file rank mine
+    local file rank mine n_searched=0
     for file in "$record"/sent.*; do
         rank=${file##*.}
         mapfile -t mine < <(parties "$rank")
         [[ ${#mine[@]} -gt 0 ]] || continue
+        n_searched=$((n_searched + 1))
         search "${mine[@]}" -- "$file" || [[ $? -eq 1 ]] || return 1
         "$@" || { echo "rank $rank: $(cat "$logs/found")" && return 1; }
     done
+    [[ $n_searched -eq $((ranks < 5 ? ranks : 5)) ]]
 }
 
-# all_found FORM UNIT: and none of the others' files is opened for each other.
+# all_found FORM UNIT: every coordinate that was looked for.
 all_found()
 {
     local looked_for
@@ -157,7 +160,8 @@ for ranks in 2 3 5; do
     check "shards at $ranks ranks: all points leave" each_rank all_found '8 bytes' raw
 done
 check "shards: files hold none" clean_files exact.3.h5 exact.3/*.h5
-recorded 3 run run.ini --output.file=scaled.h5 --features.scale=standard
+ranks=3
+recorded "$ranks" run run.ini --output.file=scaled.h5 --features.scale=standard
 accepted "shards, scaled"
 result=scaled.h5
 check "shards, scaled: all points leave" each_rank all_found '8 bytes, rounded' features
@@ -165,7 +169,7 @@ result=
 
 # ---- a mixture is fitted ----
 
-recorded 3 generate run.ini --generator.type=gmm --generator.size=200 --out pool.h5
+recorded "$ranks" generate run.ini --generator.type=gmm --generator.size=200 --out pool.h5
 accepted "generate"
 check "generate: no point leaves as it is" each_rank extremes_alone
 
@@ -174,12 +178,13 @@ check "generate: no point leaves as it is" each_rank extremes_alone
 # stay LABEL RANKS OPTION...: a run with embeddings gives no coordinate away.
 stay()
 {
-    local label="embeddings at $2 ranks, $1" ranks=$2
+    local label="embeddings at $2 ranks, $1"
+    ranks=$2
     shift 2
     result=
     rm -rf stay stay.h5
-    recorded "$ranks" run run.ini --values.exchange=embeddings --metrics.select=mmd2,imbalance \
-        --output.file=stay.h5 --output.party_dir=stay "$@"
+    recorded "$ranks" run run.ini --values.exchange=embeddings --values.embedding_features=64 \
+        --metrics.select=mmd2,imbalance --output.file=stay.h5 --output.party_dir=stay "$@"
     accepted "$label"
     result=stay.h5
     check "$label: nothing leaves" each_rank none_found
@@ -187,20 +192,24 @@ stay()
     check "$label: a party's file is opened on one rank" test \
         "$(for file in "$record"/opened.*; do parties "${file##*.}"; done | sort | uniq -d)" = ""
 }
-for ranks in 2 3 5; do
-    stay "a lengthscale" "$ranks" --kernel.lengthscale=0.4
+for n in 2 3 5; do
+    stay "a lengthscale" "$n" --kernel.lengthscale=0.4
 done
 check "embeddings: files hold none" clean_files stay.h5 stay/*.h5
 stay "no lengthscale" 3
-stay "scaled" 3 --features.scale=standard --kernel.type=rq --values.embedding_features=200
+stay "scaled" 3 --features.scale=standard --kernel.type=rq
 stay "noise" 3 --kernel.lengthscale=0.4 --values.epsilon=1
 check "embeddings, noise: files hold none" clean_files stay.h5 stay/*.h5
+# Of one class and few components, none of which comes to have a single point.
+stay "a mixture" 3 --kernel.lengthscale=0.4 --input.parties=alike --generator.type=gmm \
+    --generator.size=100 --generator.components=2
 stay "more ranks than parties" 7 --kernel.lengthscale=0.4
 
 result=
 n_checkpoints=0
-for tenths in 1 2 3 4 5 6 8 10; do
-    run 3 run run.ini --values.exchange=embeddings --output.file=stopped.h5 --checkpoint.file=state \
+for tenths in 1 2 4 8 16 32 64; do
+    run 3 run run.ini --values.exchange=embeddings --values.embedding_features=64 \
+        --output.file=stopped.h5 --checkpoint.file=state \
         --run.max_hours="$(awk "BEGIN { print $tenths / 36000 }")"
     [[ $code -eq 75 ]] || break
     n_checkpoints=$((n_checkpoints + 1))
