@@ -43,21 +43,33 @@ static double error_of(double sum, int n_batches)
     return n_batches > 1 ? sqrt(sum / (n_batches - 1)) : NAN;
 }
 
-/* What noise makes of v({i}): MATH.md §8 with a single party for the coalition. */
+/* What noise makes of v({i}) = 2 μᵀR/n − μᵀμ, where R = Σ m_j μ_j + z_G has noise as well: with a
+ * = 1 − m_i/n and D numbers
+ *     4σ_i²|R/n − aμ_i|² + 2D(1 − 2m_i/n)²σ_i⁴ + Σ_{j≠i} 4(m_j/n)²σ_j²(|μ_i|² + Dσ_i²),
+ * which for parties that are small against T is MATH.md §8's 4σ²MMD²(D_i, T) + 2Dσ⁴. */
 static void expect_noise(const cgm_kernel_sums *sums, cgm_embedding *embedding)
 {
     const double n = (double)sums->n_reference;
+    const double numbers = (double)embedding->n_numbers;
     double square = sums->candidate_sum;
+    double shared = 0.0; /* Σ (m_j/n)²σ_j² */
     for (int64_t i = 0; i < sums->n_parties; i++) {
+        const double part = (double)sums->party_points[i] / n * embedding->sigma[i];
         square += sums->reference_sums[i] + sums->party_candidate_sums[i];
+        shared += part * part;
     }
     for (int64_t i = 0; i < sums->n_parties; i++) {
         const double m = (double)sums->party_points[i];
+        const double own = fmax(sums->own_sums[i], 0.0) / (m * m);
         const double variance = embedding->sigma[i] * embedding->sigma[i];
-        const double mmd2 = sums->own_sums[i] / (m * m) + square / (n * n) -
-                            2.0 * sums->reference_sums[i] / (n * m);
-        embedding->noise_error[i] = sqrt(4.0 * variance * fmax(mmd2, 0.0) +
-                                         2.0 * (double)embedding->n_numbers * variance * variance);
+        const double a = 1.0 - m / n;
+        const double distance =
+            square / (n * n) - 2.0 * a * sums->reference_sums[i] / (n * m) + a * a * own;
+        const double b = 1.0 - 2.0 * m / n;
+        const double others = fmax(shared - m / n * (m / n) * variance, 0.0);
+        embedding->noise_error[i] = sqrt(4.0 * variance * fmax(distance, 0.0) +
+                                         2.0 * numbers * b * b * variance * variance +
+                                         4.0 * others * (own + numbers * variance));
     }
 }
 

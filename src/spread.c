@@ -162,9 +162,7 @@ static void measure_sealed(cgm_comm *comm, const own_rows *rows, int64_t n_point
     for (int64_t f = 0; f < 2 * d; f++) {
         work[f] = -INFINITY;
     }
-    if (has_pool) {
-        widen_range(comm, rows, 1, work);
-    }
+    widen_range(comm, rows, 1, work);
     for (int64_t f = 0; f < d; f++) {
         spread->pool_centre[f] = has_pool ? middle(work, d, f) : 0.0;
         spread->centre[f] = spread->pool_centre[f];

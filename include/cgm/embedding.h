@@ -148,7 +148,7 @@ cgm_status cgm_embedding_sums(cgm_comm *comm, const cgm_shard *shard,
  * error of the mean, noise included. Where orthogonal blocks are fewer than batches, batches cut
  * them, whose parts hold each other's errors down: then the error is on the large side.
  * @param[in]     sums, values, shapley  of all frequencies
- * What noise makes of v({i}) alone follows from σ: 4σ²MMD²(D_i, T) + 2·numbers·σ⁴ (MATH.md §8).
+ * What noise makes of v({i}) alone follows from σ (MATH.md §8).
  * @param[in,out] embedding              the errors are filled in
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY, CGM_ERR_USAGE.  Cost that of
  * coalition and Shapley values once a batch, and O(N²F) in all.
