@@ -77,8 +77,10 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/src/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(BUILD)/tests/%)
 TEST_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(filter-out tests/test_%.c \
-    tests/make_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
+    tests/make_%.c tests/preload_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
+# Programs, and what is preloaded into cgm.
 TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/make_*.c))
+PRELOADS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/preload_*.c))
 # Fuzz targets: programs that run inputs kept in tests/fuzz/corpus, or with libFuzzer for their main
 # the fuzzers of make fuzz.
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -124,13 +126,18 @@ endif
 $(BUILD)/src/kernel_portable.o: INSTRUCTIONS = $(KERNEL_CFLAGS)
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
-	$(COMPILE) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(PIC) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(TESTS): $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libtests.a $(BUILD)/libcgm.a
 	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
 
 $(TEST_TOOLS): %: %.o
 	$(LINK) -o $@ $^ $(HDF5_LIBS) -lm
+
+$(PRELOADS): %.so: %.o
+	$(LINK) -shared -o $@ $^ -ldl
+
+$(PRELOADS:.so=.o): PIC = -fPIC
 
 $(BENCHES) $(SLOW_TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libcgm.a
 	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
@@ -168,7 +175,7 @@ test:
 run-demo: $(BUILD)/cgm
 	@config/demo.sh $(BUILD)
 
-run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
+run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(PRELOADS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
 
 check-asan:

@@ -72,7 +72,8 @@ double cgm_privacy_sigma(double epsilon, double delta, double sensitivity)
 
 /* ---- random numbers ---- */
 
-enum { N_WORDS = 128 };
+/* Fetched at once: more than a few numbers take, little more than a call costs. */
+enum { N_WORDS = 64 };
 
 typedef unsigned __int128 wide;
 
@@ -180,9 +181,7 @@ enum { LOG_STEPS = 40, LOG_STEPS_MAX = 120 };
 
 static cgm_status release(cgm_comm *comm, double sigma, int64_t n, double *values)
 {
-    int exponent;
-    frexp(sigma, &exponent);
-    exponent -= LOG_STEPS;
+    const int exponent = ilogb(sigma) + 1 - LOG_STEPS;
     const wide sigma_steps = (wide)ceil(ldexp(sigma, -exponent) * (1.0 + 0x1p-20));
     source random = {.next = N_WORDS};
     for (int64_t k = 0; k < n; k++) {

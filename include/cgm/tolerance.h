@@ -147,6 +147,10 @@
 #define CGM_TEST_GAN_MMD2 0.003
 #define CGM_TEST_GAN_MMD2_PART 0.05
 #define CGM_TEST_GAN_SHARE 2.0
+/** Deviations of noise against published ones: absolute; the guarantee that they give against the
+ * one asked for: relative. */
+#define CGM_TEST_CALIBRATION 1e-10
+#define CGM_TEST_DELTA 1e-9
 /** Embeddings: a cosine or sine against the library's, absolute; sums and products of some of them
  * in another order. */
 #define CGM_TEST_COSINE 2e-16
