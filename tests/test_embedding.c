@@ -194,7 +194,7 @@ static void test_single_values(void **state)
  * they say of candidates. Phases far beyond what is fast. */
 static void check_consistency(cgm_comm *comm, int64_t n, double lengthscale)
 {
-    int64_t sizes[70];
+    int64_t sizes[70] = {0};
     for (int64_t i = 0; i < n; i++) {
         sizes[i] = 2 + i % 3;
     }
