@@ -1,6 +1,6 @@
 /* Kernel sums from random Fourier features are random numbers: their means against the authors'
  * numbers and the exact sums, their errors against closed forms and error bars. Seeds are fixed. */
-// ranks: 1 2
+// ranks: 1
 // timeout: 120
 // without: asan valgrind
 #include <math.h>

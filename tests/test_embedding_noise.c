@@ -1,5 +1,5 @@
 /* Noise in embeddings: how much there is, and what becomes of sums and values. */
-// ranks: 1 2
+// ranks: 1
 // timeout: 120
 // without: valgrind
 #include <math.h>
