@@ -35,7 +35,9 @@ static sample sample_of(cgm_comm *comm, const double *expected, int64_t count)
 {
     double *room = calloc((size_t)(3 * count), sizeof *room);
     assert_all_ranks(comm, room != NULL);
-    memcpy(room, expected, (size_t)count * sizeof *room);
+    if (count > 0) {
+        memcpy(room, expected, (size_t)count * sizeof *room);
+    }
     return (sample){count, room, room + count, room + 2 * count, 0.0};
 }
 
