@@ -87,8 +87,10 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/src/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(BUILD)/tests/%)
 TEST_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(filter-out tests/test_%.c \
-    tests/make_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
+    tests/make_%.c tests/preload_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
+# Programs, and what is preloaded into cgm.
 TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/make_*.c))
+PRELOADS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/preload_*.c))
 # Fuzz targets: programs that run inputs kept in tests/fuzz/corpus, or with libFuzzer for their main
 # the fuzzers of make fuzz.
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -130,19 +132,24 @@ $(BUILD)/src/provenance.o: CPPFLAGS += -DCGM_VERSION='"$(VERSION)"' -DCGM_GIT='"
 # The kernel's loops are compiled for several instruction sets; at run time one is chosen that the
 # processor has.
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
-$(BUILD)/src/kernel_avx2.o: INSTRUCTIONS = -mavx2 -mfma $(KERNEL_CFLAGS)
-$(BUILD)/src/kernel_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512 $(KERNEL_CFLAGS)
+$(BUILD)/src/kernel_avx2.o $(BUILD)/src/embedding_avx2.o: INSTRUCTIONS = -mavx2 -mfma $(KERNEL_CFLAGS)
+$(BUILD)/src/kernel_avx512.o $(BUILD)/src/embedding_avx512.o: INSTRUCTIONS = -mavx512f -mprefer-vector-width=512 $(KERNEL_CFLAGS)
 endif
 $(BUILD)/src/kernel_portable.o: INSTRUCTIONS = $(KERNEL_CFLAGS)
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
-	$(COMPILE) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) $(PIC) $(CMOCKA_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(TESTS): $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libtests.a $(BUILD)/libcgm.a
 	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
 
 $(TEST_TOOLS): %: %.o
 	$(LINK) -o $@ $^ $(HDF5_LIBS) -lm
+
+$(PRELOADS): %.so: %.o
+	$(LINK) -shared -o $@ $^ -ldl
+
+$(PRELOADS:.so=.o): PIC = -fPIC
 
 $(BENCHES) $(SLOW_TESTS): %: %.o $(BUILD)/libtests.a $(BUILD)/libcgm.a
 	$(LINK) -o $@ $^ $(CMOCKA_LIBS) $(LIBS)
@@ -180,7 +187,7 @@ test:
 run-demo: $(BUILD)/cgm
 	@MPIRUN='$(MPIRUN)' config/demo.sh $(BUILD)
 
-run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(FUZZERS)
+run-test: $(BUILD)/cgm $(TESTS) $(TEST_TOOLS) $(PRELOADS) $(FUZZERS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/run
 
 check-asan:

@@ -151,7 +151,7 @@ static cgm_status count_tests(cgm_comm *comm, const char *path, int64_t n_featur
 
 static cgm_status read_input(cgm_comm *comm, forecast *of)
 {
-    cgm_status status = cgm_shard_read(comm, of->config->input_parties, &of->shard);
+    cgm_status status = cgm_pipeline_read_parties(comm, of->config, &of->shard);
     if (status == CGM_OK) {
         status = describe_pool(comm, of);
     }
@@ -166,8 +166,8 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
     if (status != CGM_OK) {
         return status;
     }
-    of->sliced =
-        cgm_candidates_are_sliced(comm, of->config->pool_placement, &of->pool, of->pool.n_features);
+    of->sliced = cgm_candidates_are_sliced(comm, cgm_pipeline_placement(of->config), &of->pool,
+                                           of->pool.n_features);
     of->first_candidate = cgm_alloc(comm, comm->size + 1, sizeof *of->first_candidate);
     of->draws = cgm_alloc(comm, of->config->n_inv_temp * of->shard.n_parties, sizeof *of->draws);
     of->candidates = cgm_alloc(comm, of->shard.n_parties, sizeof *of->candidates);
@@ -231,6 +231,8 @@ static cgm_status count(cgm_comm *comm, forecast *of, int64_t passes, int64_t la
     cgm_cost_rewards rewards = {.points = of->draws};
     cgm_cost_expect_rewards(&of->shard, of->config->n_inv_temp, of->pool.n_points, &rewards,
                             of->candidates);
+    const bool embedded = of->config->exchange == CGM_VALUES_EMBEDDINGS;
+    const int64_t rungs = embedded ? CGM_EMBEDDING_RUNGS : CGM_LADDER_RUNGS;
     const cgm_cost_run run = {
         .size = comm->size,
         .config = of->config,
@@ -241,7 +243,7 @@ static cgm_status count(cgm_comm *comm, forecast *of, int64_t passes, int64_t la
         .sliced = of->sliced,
         .is_pool_projected = of->pool.is_projected,
         .has_candidate_labels = of->pool.has_labels,
-        .search = {passes, CGM_LADDER_RUNGS * ladders + 2 * (passes - ladders), passes - ladders},
+        .search = {passes, rungs * ladders + 2 * (passes - ladders), passes - ladders},
         .n_classes = of->n_classes,
         .classes = of->classes,
         .draws = of->draws,
@@ -254,12 +256,17 @@ static cgm_status count(cgm_comm *comm, forecast *of, int64_t passes, int64_t la
 static cgm_status count_both(cgm_comm *comm, forecast *of)
 {
     const bool search = of->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE;
+    /* A pass with embeddings goes down fewer rungs. */
+    const bool embedded = of->config->exchange == CGM_VALUES_EMBEDDINGS;
+    const int64_t ladders[2] = {LADDERS_LEAST * (embedded ? 2 : 1),
+                                LADDERS_MOST * (embedded ? 2 : 1)};
+    const int64_t passes = PASSES_MOST + (embedded ? LADDERS_MOST : 0);
     assume_iterations(of, ITERATIONS_LEAST);
     cgm_status status =
-        count(comm, of, search ? PASSES_LEAST : 0, LADDERS_LEAST, DRAWS_LEAST, &of->least);
+        count(comm, of, search ? PASSES_LEAST : 0, ladders[0], DRAWS_LEAST, &of->least);
     if (status == CGM_OK) {
         assume_iterations(of, of->config->gmm.max_iterations);
-        status = count(comm, of, search ? PASSES_MOST : 0, LADDERS_MOST, 1.0, &of->most);
+        status = count(comm, of, search ? passes : 0, ladders[1], 1.0, &of->most);
     }
     return cgm_agree(comm, status);
 }

@@ -314,6 +314,27 @@ static cgm_status find(cgm_comm *comm, cgm_checkpoint *checkpoint)
     return status;
 }
 
+cgm_status cgm_checkpoint_read_means(cgm_comm *comm, const cgm_checkpoint *checkpoint,
+                                     cgm_embedding *embedding)
+{
+    const size_t bytes = (size_t)embedding->n_numbers * sizeof(double);
+    const int64_t *first = checkpoint->run->shard.first_party;
+    const int64_t count = first[comm->rank + 1] - first[comm->rank];
+    cgm_h5_file file = {0};
+    double *means = cgm_alloc(comm, count, bytes);
+    cgm_status status = means != NULL ? cgm_h5_open(comm, checkpoint->from, &file) : CGM_ERR_MEMORY;
+    if (status == CGM_OK) {
+        status = checkpoint_file_read_means(&file, embedding, first[comm->rank], count, means);
+    }
+    cgm_h5_close(&file);
+    status = cgm_agree(comm, status);
+    if (status == CGM_OK) {
+        status = cgm_embedding_take_means(comm, first, means, embedding);
+    }
+    free(means);
+    return status;
+}
+
 /* ---- from beginning to end ---- */
 
 cgm_status cgm_checkpoint_open(cgm_comm *comm, const cgm_run *run, double started,

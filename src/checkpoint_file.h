@@ -44,6 +44,10 @@ cgm_status checkpoint_file_read(const cgm_h5_file *file, cgm_checkpoint *checkpo
 /** Local. Kernel sums under way: this rank's rows and slice. */
 cgm_status checkpoint_file_read_partial(const cgm_h5_file *file, cgm_partial_sums *partial);
 
+/** Local. Rows first .. first + count - 1 of an embedding's means, [count][n_numbers]. */
+cgm_status checkpoint_file_read_means(const cgm_h5_file *file, const cgm_embedding *embedding,
+                                      int64_t first, int64_t count, double *means);
+
 /** Local. Frees what was read. */
 void checkpoint_file_release(cgm_checkpoint *checkpoint);
 

@@ -188,6 +188,22 @@ static cgm_status read_kernel(const cgm_h5_file *file, cgm_lengthscale *choice)
     return status;
 }
 
+cgm_status checkpoint_file_read_means(const cgm_h5_file *file, const cgm_embedding *embedding,
+                                      int64_t first, int64_t count, double *means)
+{
+    cgm_h5_info info;
+    cgm_status status = cgm_h5_describe(file, "/embedding/means", NULL, &info);
+    if (status == CGM_OK && (info.rank != 2 || info.dims[0] != embedding->n_parties ||
+                             info.dims[1] != embedding->n_numbers)) {
+        status = fail_content(file, "/embedding/means");
+    }
+    if (status == CGM_OK && count > 0) {
+        status = cgm_h5_read_rows(file, "/embedding/means", CGM_H5_DOUBLE, first, count,
+                                  embedding->n_numbers, means);
+    }
+    return status;
+}
+
 /* ---- the sampling ---- */
 
 static bool is_chain_sound(const cgm_sampling_partial *chains, int64_t k, int64_t n_candidates)

@@ -72,6 +72,14 @@ static void put_partial(cgm_writer *to, const cgm_partial_sums *partial)
     put_units(to, "/partial/units", &partial->units);
 }
 
+static void put_embedding(cgm_writer *to, const cgm_shard *shard, const cgm_embedding *embedding)
+{
+    const int64_t dims[2] = {embedding->n_parties, embedding->n_numbers};
+    const int64_t *first = shard->first_party + to->comm->rank;
+    cgm_writer_put_rows(to, "/embedding/means", CGM_H5_DOUBLE, 2, dims, first[0],
+                        first[1] - first[0], embedding->means + first[0] * embedding->n_numbers);
+}
+
 static void put_chains(cgm_writer *to, const cgm_sampling_partial *chains)
 {
     const int64_t n = chains->n_chains;
@@ -121,7 +129,9 @@ cgm_status checkpoint_file_write(cgm_h5_file *file, void *state, uint64_t *check
     if (content->kept == CGM_KEPT_PARTIAL) {
         put_partial(&to, content->partial);
     }
-    if (content->kept >= CGM_KEPT_SUMS) {
+    if (content->kept >= CGM_KEPT_SUMS && run->embedding.means != NULL) {
+        put_embedding(&to, &run->shard, &run->embedding);
+    } else if (content->kept >= CGM_KEPT_SUMS) {
         kept_sums_put(&to, &run->sums, run->candidates.first);
     }
     if (content->kept == CGM_KEPT_CHAINS) {
@@ -146,6 +156,7 @@ int64_t checkpoint_file_bound(const checkpoint_content *content)
         const cgm_partial_sums *partial = content->partial;
         words += CGM_KEPT_WORDS * (n * n + n + 1) + partial->units.n_words;
     } else if (content->kept >= CGM_KEPT_SUMS) {
+        words += n * run->embedding.n_numbers;
         words += n * n + 2 * n + run->candidates.n_points;
     }
     if (content->kept >= CGM_KEPT_PARTIAL) {

@@ -3,6 +3,7 @@
 #include <ini.h>
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -227,6 +228,44 @@ static const char *effective_value(const loader *load, int k)
     return given != NULL ? given : cgm_options[k].initial;
 }
 
+/* What ranks cannot do without points of others, or what is not there. */
+static const char *refuse_with_embeddings(const cgm_config *config)
+{
+    return config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN
+               ? "kernel.lengthscale = median needs distances between different parties' points; "
+                 "use nonnegative or a number"
+           : config->scaling == CGM_SCALE_MINMAX
+               ? "features.scale = minmax needs the smallest and the largest value of each "
+                 "feature, which are coordinates of points; use standard or none"
+           : config->pool_placement == CGM_POOL_RANKS
+               ? "every rank draws its own parties' rewards from the whole pool; use run.pool = "
+                 "node or auto"
+           : strcmp(config->reuse, "none") != 0
+               ? "there are no kernel sums that a run could take over; use run.reuse = none"
+           : isfinite(config->epsilon) && config->lengthscale_rule != CGM_LENGTHSCALE_GIVEN
+               ? "with a finite values.epsilon the lengthscale must not depend on points; give "
+                 "kernel.lengthscale a number"
+               : NULL;
+}
+
+/* Options that are in order one by one, but not together. */
+static cgm_status check_together(loader *load, const cgm_config *config)
+{
+    const bool embedded = config->exchange == CGM_VALUES_EMBEDDINGS;
+    const char *refused = embedded ? refuse_with_embeddings(config) : NULL;
+    if (refused != NULL) {
+        return cgm_fail(load->comm, CGM_ERR_USAGE, "values.exchange = embeddings: %s", refused);
+    }
+    if (!embedded && isfinite(config->epsilon)) {
+        return cgm_fail(load->comm, CGM_ERR_USAGE,
+                        "values.epsilon = %g promises differential privacy, but with "
+                        "values.exchange = shards ranks exchange the points themselves; leave "
+                        "values.epsilon at inf",
+                        config->epsilon);
+    }
+    return CGM_OK;
+}
+
 static cgm_status resolve(loader *load, cgm_config *config)
 {
     for (int k = 0; k < CGM_N_OPTIONS; k++) {
@@ -244,7 +283,7 @@ static cgm_status resolve(loader *load, cgm_config *config)
             return status;
         }
     }
-    return CGM_OK;
+    return check_together(load, config);
 }
 
 /* The values of all options as text, one after the other; none is NULL after resolve. */

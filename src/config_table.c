@@ -10,16 +10,14 @@
 
 #define FIELD(member) offsetof(cgm_config, member)
 
-static_assert(sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_method) == sizeof(int) &&
-                  sizeof(cgm_reward_condition) == sizeof(int) &&
-                  sizeof(cgm_features_scaling) == sizeof(int) &&
-                  sizeof(cgm_generator_type) == sizeof(int) &&
-                  sizeof(cgm_class_share) == sizeof(int) &&
-                  sizeof(cgm_features_type) == sizeof(int) &&
-                  sizeof(cgm_eigensolver) == sizeof(int) &&
-                  sizeof(cgm_pool_placement) == sizeof(int) &&
-                  sizeof(cgm_instruction_choice) == sizeof(int),
-              "words are kept as int");
+static_assert(
+    sizeof(cgm_kernel_type) == sizeof(int) && sizeof(cgm_shapley_method) == sizeof(int) &&
+        sizeof(cgm_reward_condition) == sizeof(int) &&
+        sizeof(cgm_features_scaling) == sizeof(int) && sizeof(cgm_generator_type) == sizeof(int) &&
+        sizeof(cgm_class_share) == sizeof(int) && sizeof(cgm_features_type) == sizeof(int) &&
+        sizeof(cgm_eigensolver) == sizeof(int) && sizeof(cgm_pool_placement) == sizeof(int) &&
+        sizeof(cgm_values_exchange) == sizeof(int) && sizeof(cgm_instruction_choice) == sizeof(int),
+    "words are kept as int");
 
 /* Values are compared as %g prints them, because that is what names their group in the output. */
 static bool named_before(const double *values, int64_t count, double value)
@@ -248,6 +246,25 @@ static void write_metrics(const cgm_option *row, const void *target, FILE *strea
 }
 
 /* auto is kept as 0. */
+static cgm_status read_frequencies(cgm_comm *comm, const cgm_option *row, const char *value,
+                                   void *target)
+{
+    if (strcmp(value, "auto") == 0) {
+        ((cgm_config *)target)->embedding_features = 0;
+        return CGM_OK;
+    }
+    return cgm_option_integer.read(comm, row, value, target);
+}
+
+static void write_frequencies(const cgm_option *row, const void *target, FILE *stream)
+{
+    if (((const cgm_config *)target)->embedding_features == 0) {
+        fputs("auto", stream);
+    } else {
+        cgm_option_integer.write(row, target, stream);
+    }
+}
+
 static cgm_status read_components(cgm_comm *comm, const cgm_option *row, const char *value,
                                   void *target)
 {
@@ -267,6 +284,7 @@ static void write_components(const cgm_option *row, const void *target, FILE *st
     }
 }
 
+static const cgm_option_kind frequencies = {read_frequencies, write_frequencies};
 static const cgm_option_kind components = {read_components, write_components};
 static const cgm_option_kind metrics = {read_metrics, write_metrics};
 static const cgm_option_kind hours = {read_hours, write_hours};
@@ -365,8 +383,26 @@ const cgm_option cgm_options[CGM_N_OPTIONS] = {
              "features' unit, one for all features or one each",
      .high = 1e150},
 
-    {"values.exchange", "shards", &cgm_option_word, CGM_NO_FIELD, CGM_WORDS("shards"), NULL,
-     .help = "ranks exchange the parties' points, and values are exact"},
+    {"values.exchange", "shards", &cgm_option_word, FIELD(exchange),
+     CGM_WORDS([CGM_VALUES_SHARDS] = "shards", [CGM_VALUES_EMBEDDINGS] = "embeddings"), NULL,
+     .help =
+         "shards: ranks exchange the parties' points, and values are exact; embeddings: points\n"
+         "stay on the rank that read them, and values come from random Fourier features"},
+    {"values.embedding_features", "auto", &frequencies, FIELD(embedding_features), NULL,
+     "auto, or a whole number, 1 .. 1048576",
+     .help = "random frequencies of an embedding, of each kernel where three are summed; auto: "
+             "4096, or\n"
+             "as many as suit the noise of values.epsilon",
+     .low = 1.0, .high = CGM_EMBEDDING_FREQUENCIES_MAX},
+    {"values.orthogonal", "true", &cgm_option_truth, FIELD(orthogonal), cgm_option_truth_words,
+     NULL, .help = "frequencies of an embedding come in orthogonal blocks, which errs less"},
+    {"values.epsilon", "inf", &cgm_option_number, FIELD(epsilon), NULL,
+     "a number >= 1e-6; inf: no noise",
+     .help = "differential privacy of the embedding that a party gives away, against the exchange\n"
+             "of one of its points; less takes more noise; not with values.exchange = shards",
+     .low = 1e-6, .low_closed = true, .high = (double)INFINITY},
+    {"values.delta", "1e-6", &cgm_option_number, FIELD(delta), NULL, "a number > 0 and <= 0.5",
+     .help = "probability with which the guarantee of values.epsilon may not hold", .high = 0.5},
 
     {"shapley.method", "auto", &cgm_option_word, FIELD(shapley_method),
      CGM_WORDS([CGM_SHAPLEY_AUTO] = "auto", [CGM_SHAPLEY_ENUMERATE] = "enumerate",

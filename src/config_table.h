@@ -8,7 +8,7 @@
 #include "cgm/config.h"
 #include "option.h"
 
-enum { CGM_N_OPTIONS = 45 };
+enum { CGM_N_OPTIONS = 49 };
 
 /** Names are section.key; rows of one section stand together; the target is a cgm_config. */
 extern const cgm_option cgm_options[CGM_N_OPTIONS];

@@ -11,6 +11,7 @@
 #include "cgm/kernel.h"
 #include "cgm/kernel_sums.h"
 #include "cgm/picture.h"
+#include "cgm/pipeline.h"
 #include "cgm/points.h"
 #include "cgm/reward_lp.h"
 #include "cgm/sampling.h"
@@ -43,9 +44,14 @@ enum { PROPOSALS = 8 };
 void cgm_cost_count_spread(cgm_cost_model *of, double d)
 {
     cgm_cost_reduction(of, 2.0 * d * sizeof(double)); /* of the pool */
-    cgm_cost_reduction(of, 2.0 * d * sizeof(double));
+    cgm_cost_reduction(of, (cgm_cost_is_embedded(of) ? 1.0 : 2.0) * d * sizeof(double));
     cgm_cost_accumulators(of, d);
     cgm_cost_accumulators(of, d);
+    if (cgm_cost_is_embedded(of)) { /* about the mean again */
+        cgm_cost_reduction(of, d * sizeof(double));
+        cgm_cost_accumulators(of, d);
+        cgm_cost_accumulators(of, d);
+    }
 }
 
 /* Path of a party's own file: that of the directory, a pattern without its last part, the name. */
@@ -74,7 +80,7 @@ static void count_input(cgm_cost_model *of)
     cgm_cost_reduction(of, n * sizeof(uint64_t));
     if (of->run->config->generator_type == CGM_GENERATOR_FILE) {
         cgm_cost_broadcast(of, 0, sizeof(cgm_candidates_shape));
-        if (of->run->config->pool_placement == CGM_POOL_AUTO) {
+        if (cgm_pipeline_placement(of->run->config) == CGM_POOL_AUTO) {
             cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
         }
         cgm_cost_reduction(of, sizeof(uint64_t));
@@ -151,7 +157,9 @@ static void count_lengthscale(cgm_cost_model *of)
     const cgm_cost_search *search = &of->run->search;
     cgm_cost_reduction(of, sizeof(double)); /* which instruction set? */
     cgm_cost_count_spread(of, (double)of->n_features);
-    if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN) {
+    if (cgm_cost_is_embedded(of)) {
+        cgm_cost_count_embedded_search(of);
+    } else if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_MEDIAN) {
         count_median(of);
     } else if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
         const double n = (double)of->shard->n_parties;
@@ -202,6 +210,10 @@ static void count_moved_rows(cgm_cost_model *of)
 static void count_kernel_sums(cgm_cost_model *of)
 {
     const double n = (double)of->shard->n_parties;
+    if (cgm_cost_is_embedded(of)) {
+        cgm_cost_count_embedded_sums(of);
+        return;
+    }
     cgm_cost_ring(of, 1.0, false, true, hand_over_sums);
     if (!of->run->sliced) {
         cgm_cost_all_gather(of, of->run->first_candidate, sizeof(double));
@@ -230,8 +242,10 @@ static void count_coalition(cgm_cost_model *of)
 static void count_diagnostics(cgm_cost_model *of)
 {
     const double n = (double)of->shard->n_parties;
-    cgm_cost_ring(of, 1.0, true, false, NULL);
-    cgm_cost_reduction(of, 2.0 * n * sizeof(double));
+    if (!cgm_cost_is_embedded(of)) {
+        cgm_cost_ring(of, 1.0, true, false, NULL);
+        cgm_cost_reduction(of, 2.0 * n * sizeof(double));
+    }
     if (!are_few(of)) {
         const double orders = fmin(ceil(ORDERS_WORK / (n * n)), ORDERS_MOST);
         const double batches = ceil(orders / ORDERS_BATCH);
@@ -340,7 +354,7 @@ static void count_quadrature(cgm_cost_model *of)
     free(sizes.size);
 }
 
-static void count_shapley(cgm_cost_model *of)
+static void count_shapley_once(cgm_cost_model *of)
 {
     const cgm_config *config = of->run->config;
     const int64_t n = of->shard->n_parties;
@@ -350,6 +364,14 @@ static void count_shapley(cgm_cost_model *of)
         cgm_cost_broadcast(of, 0, (double)n * sizeof(double));
     } else {
         count_quadrature(of);
+    }
+}
+
+static void count_shapley(cgm_cost_model *of)
+{
+    count_shapley_once(of);
+    if (cgm_cost_is_embedded(of) && of->status == CGM_OK) {
+        cgm_cost_count_embedded_errors(of, count_coalition, count_shapley_once);
     }
 }
 
@@ -392,6 +414,10 @@ static chains count_chains(const cgm_cost_model *of, bool by_chain)
  * expect when everybody draws equally much and points and rewards are spread evenly. */
 static void count_sampling(cgm_cost_model *of)
 {
+    if (cgm_cost_is_embedded(of)) {
+        cgm_cost_count_embedded_sampling(of);
+        return;
+    }
     const int size = of->run->size;
     const cgm_config *config = of->run->config;
     const double n = (double)of->shard->n_parties;
@@ -429,7 +455,7 @@ static void count_picture(cgm_cost_model *of)
     const double axes = fmin((double)of->n_features, CGM_PICTURE_AXES);
     const double shown = fmin((double)of->shard->n_parties, CGM_PICTURE_PARTIES);
     const double bins = (double)cgm_picture_bins(of->shard, of->n_features);
-    if (of->shard->n_points < CGM_PICTURE_POINTS) {
+    if (of->shard->n_points < CGM_PICTURE_POINTS || cgm_cost_is_embedded(of)) {
         return;
     }
     cgm_cost_count_spread(of, (double)of->n_features);
@@ -544,7 +570,7 @@ static int64_t count_rungs(double top, double floor)
 }
 
 cgm_cost_search cgm_cost_search_of(int64_t passes, double lengthscale, double deviation,
-                                   int64_t n_features)
+                                   int64_t n_features, int64_t rungs_of_pass)
 {
     const double floor = fmin(0.01, 1e-3 * deviation);
     const double first_top = 16.0 * deviation * sqrt((double)n_features);
@@ -554,14 +580,14 @@ cgm_cost_search cgm_cost_search_of(int64_t passes, double lengthscale, double de
         ladders++;
     }
     const double top = ldexp(first_top, (int)ladders);
-    int64_t series = CGM_LADDER_RUNGS * ladders;
+    int64_t series = rungs_of_pass * ladders;
     const int64_t rungs = count_rungs(top, floor);
     const bool always_valid = lengthscale == floor;
     /* The rung that violates, or the last one. */
     const int64_t last = always_valid ? rungs - 1 : count_rungs(top, lengthscale * (1.0 - 1e-9));
-    for (int64_t first = 0; first <= last; first += CGM_LADDER_RUNGS) {
+    for (int64_t first = 0; first <= last; first += rungs_of_pass) {
         ladders++;
-        series += rungs - first < CGM_LADDER_RUNGS ? rungs - first : CGM_LADDER_RUNGS;
+        series += rungs - first < rungs_of_pass ? rungs - first : rungs_of_pass;
     }
     const int64_t slopes = passes - ladders;
     return (cgm_cost_search){passes, series + 2 * slopes, slopes};

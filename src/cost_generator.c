@@ -3,6 +3,7 @@
 #include "cgm/accumulator.h"
 #include "cgm/generator_gmm.h"
 #include "cgm/labels.h"
+#include "cgm/pipeline.h"
 #include "cost_model.h"
 
 /* Doubles that the products of all points of a rank may take, and of a chunk of them; points of a
@@ -91,7 +92,7 @@ void cgm_cost_count_generator(cgm_cost_model *of)
             count_class(of, &of->run->classes[c]);
         }
     }
-    if (config->pool_placement == CGM_POOL_AUTO) {
+    if (cgm_pipeline_placement(config) == CGM_POOL_AUTO) {
         cgm_cost_reduction(of, sizeof(int64_t)); /* is there room for a copy a node? */
     }
     cgm_cost_reduction(of, sizeof(uint64_t));

@@ -134,7 +134,11 @@ static bytes keep_sums(const cgm_cost_model *of, int rank)
 {
     const double n = (double)of->shard->n_parties;
     bytes kept = of_pool(of, rank, sizeof(double));
-    kept.own += of->homes[rank].pool * cgm_cost_candidate_layers(of) * CANDIDATE_SUM_BYTES;
+    if (cgm_cost_is_embedded(of)) {
+        kept.shared += cgm_cost_means_bytes(of);
+    } else {
+        kept.own += of->homes[rank].pool * cgm_cost_candidate_layers(of) * CANDIDATE_SUM_BYTES;
+    }
     kept.own += ((double)(of->held[rank + 1] - of->held[rank]) * n + 4.0 * n) * sizeof(double);
     return kept;
 }
@@ -155,6 +159,9 @@ static double ring_bytes(const cgm_cost_model *of, int rank)
 static double lengthscale_bytes(const cgm_cost_model *of, int rank)
 {
     const double n = (double)of->shard->n_parties;
+    if (cgm_cost_is_embedded(of)) {
+        return cgm_cost_embedded_search_bytes(of, rank);
+    }
     return ring_bytes(of, rank) +
            CGM_LADDER_RUNGS * n * (2.0 * sizeof(cgm_accumulator) + sizeof(double)) +
            8.0 * n * sizeof(double);
@@ -164,6 +171,9 @@ static double lengthscale_bytes(const cgm_cost_model *of, int rank)
  * larger, less the rows that are kept. */
 static double kernel_sums_bytes(const cgm_cost_model *of, int rank)
 {
+    if (cgm_cost_is_embedded(of)) {
+        return cgm_cost_embedded_sums_bytes(of, rank);
+    }
     const double n = (double)of->shard->n_parties;
     const int64_t *first = of->shard->first_party;
     const double rows = of->shard->whole ? (double)(first[rank + 1] - first[rank]) : n;
@@ -198,7 +208,8 @@ static double diagnostics_bytes(const cgm_cost_model *of, int rank)
 {
     const double n = (double)of->shard->n_parties;
     const double orders = are_few(of) ? 0.0 : 3.0 * ORDERS_BATCH * n * sizeof(double);
-    return fmax(ring_bytes(of, rank) + 2.0 * n * sizeof(double), orders);
+    const double ring = cgm_cost_is_embedded(of) ? 0.0 : ring_bytes(of, rank);
+    return fmax(ring + 2.0 * n * sizeof(double), orders);
 }
 
 /* At most: every size its own, or half of them alike and the columns of S collapsed. */
@@ -207,7 +218,10 @@ static double shapley_bytes(const cgm_cost_model *of, int rank)
     const double n = (double)of->shard->n_parties;
     const double rows = (double)(of->held[rank + 1] - of->held[rank]);
     const double nodes = NODES * NODE_BYTES;
-    return are_few(of) ? 0.0 : ((n + rows) * CHUNK_NODES + 0.5 * rows * n) * sizeof(double) + nodes;
+    const double errors = cgm_cost_is_embedded(of) ? cgm_cost_embedded_errors_bytes(of, rank) : 0.0;
+    return are_few(of)
+               ? errors
+               : ((n + rows) * CHUNK_NODES + 0.5 * rows * n) * sizeof(double) + nodes + errors;
 }
 
 /* Rewards of the parties that a rank keeps, as indices and values. */
@@ -229,15 +243,19 @@ static double sampling_bytes(const cgm_cost_model *of, int rank)
 {
     const cgm_candidates pool = {
         .n_points = of->run->n_candidates, .n_features = of->n_features, .sliced = of->run->sliced};
-    const cgm_sampling_plan plan = cgm_sampling_plan_for(of->run->size, of->shard->n_parties,
-                                                         of->run->config->n_inv_temp, &pool);
+    const bool embedded = cgm_cost_is_embedded(of);
+    const cgm_sampling_plan plan =
+        embedded ? cgm_sampling_plan_at_home(of->run->size, of->run->config->n_inv_temp, &pool)
+                 : cgm_sampling_plan_for(of->run->size, of->shard->n_parties,
+                                         of->run->config->n_inv_temp, &pool);
     const double part = of->run->sliced ? of->homes[rank].pool
                                         : (double)pool.n_points * plan.n_teams / of->run->size;
     double drawn = 0.0;
     for (int r = 0; r < of->run->size; r++) {
         drawn += kept_rewards(of, r, 2.0 * sizeof(double)) / plan.n_teams;
     }
-    const double points = of->run->size > 1 ? of->homes[rank].points * point_bytes(of) : 0.0;
+    const bool open = of->run->size > 1 && !embedded;
+    const double points = open ? of->homes[rank].points * point_bytes(of) : 0.0;
     return ((double)plan.n_chains + 1.0) * part * sizeof(double) + points + 2.0 * drawn;
 }
 
@@ -246,6 +264,14 @@ static double output_bytes(const cgm_cost_model *of, int rank)
 {
     return kept_rewards(of, rank, (double)(of->n_stored + 1) * sizeof(double)) /
            (double)of->run->config->n_inv_temp;
+}
+
+/* The stage that packs the pool. */
+static int pack_stage(const cgm_cost_model *of, bool search)
+{
+    return cgm_cost_is_embedded(of) ? CGM_COST_SAMPLING
+           : search                 ? CGM_COST_LENGTHSCALE
+                                    : CGM_COST_KERNEL_SUMS;
 }
 
 void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
@@ -276,8 +302,11 @@ void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work)
                 add(&kept, keep_seen(of, r));
             } else if (k == CGM_COST_GENERATOR && is_generated(of)) {
                 add(&kept, keep_drawn(of, r));
-            } else if (k == (search ? CGM_COST_LENGTHSCALE : CGM_COST_KERNEL_SUMS)) {
+            } else if (k == pack_stage(of, search)) {
                 add(&kept, keep_packed(of, r));
+            }
+            if (k == CGM_COST_LENGTHSCALE && cgm_cost_is_embedded(of)) {
+                kept.own += cgm_cost_frequency_bytes(of);
             }
             if (k == CGM_COST_KERNEL_SUMS) {
                 add(&kept, keep_sums(of, r));

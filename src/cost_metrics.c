@@ -18,7 +18,8 @@
 
 static bool is_wanted(const cgm_cost_model *of, unsigned metric)
 {
-    return (of->run->config->metrics & metric) != 0;
+    const bool possible = !cgm_cost_is_embedded(of) || (metric & CGM_METRICS_OF_OTHERS) == 0;
+    return possible && (of->run->config->metrics & metric) != 0;
 }
 
 static double reward_points(const cgm_cost_model *of, int64_t set, int64_t party)

@@ -94,6 +94,23 @@ double cgm_cost_metrics_memory(const cgm_cost_model *of, int rank);
 void cgm_cost_count_significance(cgm_cost_model *of);
 double cgm_cost_significance_memory(const cgm_cost_model *of, int rank);
 
+/* Where values come from embeddings (cost_embedding.c). Local. */
+
+bool cgm_cost_is_embedded(const cgm_cost_model *of);
+/** What takes the place of walks round the ring, and of teams that draw. */
+void cgm_cost_count_embedded_search(cgm_cost_model *of);
+void cgm_cost_count_embedded_sums(cgm_cost_model *of);
+void cgm_cost_count_embedded_sampling(cgm_cost_model *of);
+/** Error bars: values and Shapley values, as these count them, once a batch. */
+void cgm_cost_count_embedded_errors(cgm_cost_model *of, void (*values)(cgm_cost_model *),
+                                    void (*shapley)(cgm_cost_model *));
+/** Memory that is kept: of a rank, and shared by a node; and that of stages, of a rank. */
+double cgm_cost_frequency_bytes(const cgm_cost_model *of);
+double cgm_cost_means_bytes(const cgm_cost_model *of);
+double cgm_cost_embedded_search_bytes(const cgm_cost_model *of, int rank);
+double cgm_cost_embedded_sums_bytes(const cgm_cost_model *of, int rank);
+double cgm_cost_embedded_errors_bytes(const cgm_cost_model *of, int rank);
+
 /** Local. Fills in the memory of every stage and rank. work [CGM_COST_STAGES][size] */
 void cgm_cost_count_memory(const cgm_cost_model *of, cgm_cost_work *work);
 

@@ -12,6 +12,10 @@ void dsyevd_(const char *job, const char *triangle, const int *n, double *a, con
              int *info, size_t job_length, size_t triangle_length);
 void dpotrf_(const char *triangle, const int *n, double *a, const int *stride, int *info, size_t);
 void dpotri_(const char *triangle, const int *n, double *a, const int *stride, int *info, size_t);
+void dgeqrf_(const int *rows, const int *columns, double *a, const int *stride, double *factors,
+             double *work, const int *n_work, int *info);
+void dorgqr_(const int *rows, const int *columns, const int *n_factors, double *a,
+             const int *stride, const double *factors, double *work, const int *n_work, int *info);
 void pilaver_(int *major, int *minor, int *patch);
 int numroc_(const int *n, const int *block, const int *place, const int *first, const int *places);
 void descinit_(int *descriptor, const int *rows, const int *columns, const int *row_block,
@@ -104,6 +108,32 @@ static cgm_status solve_local(cgm_comm *comm, const char *job, int64_t n, double
 cgm_status cgm_dense_eigen(cgm_comm *comm, int64_t n, double *a, double *values)
 {
     return solve_local(comm, "V", n, a, values);
+}
+
+/* dorgqr wants no more work space than dgeqrf. */
+cgm_status cgm_dense_rotation(cgm_comm *comm, int64_t n, double *a)
+{
+    const int order = cgm_int(n);
+    const int enquiry = -1;
+    double most = 0.0;
+    int info = 0;
+    dgeqrf_(&order, &order, a, &order, a, &most, &enquiry, &info);
+    const int n_work = cgm_int((int64_t)most);
+    double *factors = cgm_alloc(comm, 2 * n + n_work, sizeof *factors);
+    if (factors == NULL) {
+        return CGM_ERR_MEMORY;
+    }
+    double *signs = factors + n;
+    dgeqrf_(&order, &order, a, &order, factors, signs + n, &n_work, &info);
+    for (int64_t k = 0; k < n; k++) {
+        signs[k] = a[k * n + k] < 0.0 ? -1.0 : 1.0;
+    }
+    dorgqr_(&order, &order, &order, a, &order, factors, signs + n, &n_work, &info);
+    for (int64_t k = 0; k < n * n; k++) {
+        a[k] *= signs[k / n];
+    }
+    free(factors);
+    return CGM_OK;
 }
 
 static int64_t least(int64_t a, int64_t b)

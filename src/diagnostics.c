@@ -236,9 +236,11 @@ cgm_status cgm_diagnostics_measure(cgm_comm *comm, const cgm_shard *shard,
                                    const cgm_kernel_sums *sums, const cgm_values *values,
                                    uint64_t seed, cgm_diagnostics *diagnostics)
 {
-    *diagnostics = (cgm_diagnostics){.worst_marginal = INFINITY};
-    cgm_status status = measure_condition(comm, shard, candidates, kernel, sums,
-                                          &diagnostics->sufficient_condition);
+    *diagnostics =
+        (cgm_diagnostics){.sufficient_unknown = shard->sealed, .worst_marginal = INFINITY};
+    cgm_status status = shard->sealed ? CGM_OK
+                                      : measure_condition(comm, shard, candidates, kernel, sums,
+                                                          &diagnostics->sufficient_condition);
     if (status != CGM_OK) {
         return status;
     }

@@ -142,7 +142,7 @@ cgm_status gmm_points_create(cgm_comm *comm, const cgm_shard *shard, const cgm_s
                              const int64_t *which, int64_t n_which, int64_t label,
                              gmm_points *points)
 {
-    *points = (gmm_points){.n_features = n_which};
+    *points = (gmm_points){.sealed = shard->sealed, .label = label, .n_features = n_which};
     list_rows(shard, label, NULL, points);
     int64_t *local;
     cgm_status status = allocate(comm, points, &local);

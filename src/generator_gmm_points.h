@@ -20,6 +20,8 @@ typedef struct gmm_block {
 
 /** Points of one class, scaled: coordinate = (x − centre) / scale. */
 typedef struct gmm_points {
+    bool sealed; /* sums over few of them must not be told (shard.h) */
+    int64_t label;
     int64_t n_features; /* those that vary over the points of all classes */
     int64_t n_points;   /* on all ranks */
     int64_t n_local;

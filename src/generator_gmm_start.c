@@ -190,6 +190,31 @@ static cgm_status allocate(cutting *of, int64_t room, gmm_cells *cells)
     return complete ? CGM_OK : CGM_ERR_MEMORY;
 }
 
+/* Cells of equally many points at normally distributed places, of which all points together have
+ * mean 0 and variance 1 in every feature. */
+static cgm_status make_up_cells(cgm_comm *comm, const gmm_points *points, int64_t wanted,
+                                gmm_cells *cells)
+{
+    const int64_t d = points->n_features;
+    const int64_t count = points->n_points < wanted ? points->n_points : wanted;
+    const cgm_rng rng = {0, (uint64_t)points->label, CGM_RNG_CELL};
+    cells->counts = cgm_alloc(comm, count, sizeof *cells->counts);
+    cells->means = cgm_alloc(comm, count * d, sizeof *cells->means);
+    bool complete = cells->counts != NULL && cells->means != NULL;
+    for (int64_t k = 0; complete && k < count * d; k++) {
+        uint64_t words[4];
+        double normal[2];
+        cgm_rng_words(&rng, (uint64_t)(k / d), (uint64_t)(k % d), 0, words);
+        cgm_rng_normal(words, normal);
+        cells->means[k] = normal[0];
+    }
+    for (int64_t c = 0; complete && c < count; c++) {
+        cells->counts[c] = (double)points->n_points / (double)count;
+        cells->n_cells = count;
+    }
+    return cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
+}
+
 cgm_status gmm_cells_create(cgm_comm *comm, const gmm_points *points, int64_t most,
                             gmm_cells *cells)
 {
@@ -197,6 +222,9 @@ cgm_status gmm_cells_create(cgm_comm *comm, const gmm_points *points, int64_t mo
     cutting of = {
         .comm = comm, .points = points, .n_cells = 1, .n_moments = 1 + 2 * points->n_features};
     *cells = (gmm_cells){.n_features = points->n_features};
+    if (points->sealed) {
+        return make_up_cells(comm, points, wanted, cells);
+    }
     cgm_status status = cgm_agree(comm, allocate(&of, 2 * wanted, cells));
     if (status == CGM_OK) {
         measure_cells(&of);

@@ -21,7 +21,8 @@ typedef struct gmm_cells {
  * Cut the points into cells: each is cut in two at its mean in the feature of its largest variance,
  * again and again, until there are several for each centre or none can be cut. A cut that would
  * leave too few points on one side is moved to the other: it is the number of points above that
- * ranks add up first.  Collective.
+ * ranks add up first. Of sealed points no cell is told, as a rank may hold one point of it alone:
+ * cells are then made up, normally distributed as all points together are.  Collective.
  * @param[in]  most   centres that will be chosen of them
  * @param[out] cells  the pair is gmm_cells_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY.  Cost O(points · n_features ·

@@ -40,7 +40,9 @@ void kept_sums_put(cgm_writer *to, const cgm_kernel_sums *sums, const int64_t *f
     cgm_writer_put_rows(to, "/sums/candidate_sums", CGM_H5_DOUBLE, 1, &sums->n_candidates,
                         first_candidate[rank], first_candidate[rank + 1] - first_candidate[rank],
                         sums->candidate_sums + (first_candidate[rank] - sums->held_first));
-    kept_sums_put_layers(to, "/sums/candidate_layers", &sums->layers);
+    if (sums->layers.n_layers > 0) { /* else u came from embeddings */
+        kept_sums_put_layers(to, "/sums/candidate_layers", &sums->layers);
+    }
     cgm_writer_put_attribute(to, "/sums", "candidate_sum", CGM_H5_DOUBLE, &sums->candidate_sum);
     cgm_writer_put_attribute(to, "/sums", "n_reference", CGM_H5_INT64, &sums->n_reference);
 }

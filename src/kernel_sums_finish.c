@@ -21,6 +21,11 @@ const double *cgm_kernel_sums_row(const cgm_comm *comm, const cgm_kernel_sums *s
     return sums->party_sums + (i - sums->first_row[comm->rank]) * sums->n_parties;
 }
 
+double cgm_kernel_sums_start(const cgm_kernel_sums *sums, int64_t party)
+{
+    return sums->start_sums != NULL ? sums->start_sums[party] : sums->own_sums[party];
+}
+
 /* Rows that grew here as doubles, in place; their totals and diagonal. grown [N][4] own sum, row
  * total, t and X of every party, 0 for those of other ranks. t is the exact sum of the doubles S_ij
  * and X_i (MATH.md §2), so that it follows from them. */
@@ -227,6 +232,7 @@ void cgm_kernel_sums_destroy(cgm_kernel_sums *sums)
     free(sums->first_row);
     free(sums->party_sums);
     free(sums->own_sums);
+    free(sums->start_sums);
     free(sums->row_totals);
     free(sums->reference_sums);
     free(sums->party_candidate_sums);

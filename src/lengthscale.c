@@ -47,7 +47,7 @@ static cgm_status evaluate_end(cgm_lengthscale_search *search, double lengthscal
     return status;
 }
 
-static double rung_of(double top, int64_t rung)
+double cgm_lengthscale_rung(double top, int64_t rung)
 {
     return ldexp(rung % 2 == 0 ? top : top * M_SQRT1_2, -(int)(rung / 2));
 }
@@ -70,20 +70,22 @@ static cgm_status walk_down(cgm_lengthscale_search *search, ladder *rungs, int64
     cgm_status status = CGM_OK;
     int64_t rung = first;
     bool found = false;
+    /* With embeddings each rung costs the same. */
+    const int most = search->course->frequencies != NULL ? CGM_EMBEDDING_RUNGS : CGM_LADDER_RUNGS;
     rungs->n_rungs = 0;
-    while (status == CGM_OK && !found && rung_of(rungs->top, rung) > rungs->floor) {
+    while (status == CGM_OK && !found && cgm_lengthscale_rung(rungs->top, rung) > rungs->floor) {
         const int64_t kept = rungs->n_rungs < RUNGS_KEPT ? rungs->n_rungs : RUNGS_KEPT;
         for (int64_t k = 0; k < kept * n; k++) {
             rungs->values[k] = rungs->values[(rungs->n_rungs - kept) * n + k];
         }
         int n_new = 1;
-        while (n_new < CGM_LADDER_RUNGS && rung_of(rungs->top, rung + n_new) > rungs->floor) {
+        while (n_new < most && cgm_lengthscale_rung(rungs->top, rung + n_new) > rungs->floor) {
             n_new++;
         }
         double *values = rungs->values + kept * n;
         rungs->first = rung - kept;
         rungs->n_rungs = kept + n_new;
-        search->kernel.lengthscale = rung_of(rungs->top, rung);
+        search->kernel.lengthscale = cgm_lengthscale_rung(rungs->top, rung);
         status = cgm_lengthscale_pass(search, n_new, true, values);
         for (int r = 0; r < n_new && status == CGM_OK && !found; r++) {
             found = smallest(values + r * n, n) < 0.0;
@@ -108,7 +110,7 @@ static void end_from_ladder(const ladder *rungs, int64_t n, int64_t base, int64_
     const double *values = rungs->values + (base - rungs->first) * n;
     const double *weight = weights[rung - base];
     const double step = -0.5 * M_LN2; /* of log ℓ, a rung */
-    end->lengthscale = rung_of(rungs->top, rung);
+    end->lengthscale = cgm_lengthscale_rung(rungs->top, rung);
     for (int64_t i = 0; i < n; i++) {
         double slope = 0.0;
         for (int64_t r = 0; r < CUBIC_RUNGS; r++) {
@@ -236,14 +238,15 @@ static cgm_status find_bracket(cgm_lengthscale_search *search, ladder *rungs, br
             low_valid = true;
             continue;
         }
-        const double below = fmax(rung_of(rungs->top, rung), rungs->floor);
+        const double below = fmax(cgm_lengthscale_rung(rungs->top, rung), rungs->floor);
         cgm_status status = evaluate_end(search, below, low, &low_valid);
         if (status == CGM_OK && low_valid && below == rungs->floor) {
             *always_valid = true;
             return CGM_OK;
         }
         if (status == CGM_OK && !low_valid) {
-            status = evaluate_end(search, rung_of(rungs->top, rung - 1), high, &high_valid);
+            status =
+                evaluate_end(search, cgm_lengthscale_rung(rungs->top, rung - 1), high, &high_valid);
         }
         if (status != CGM_OK) {
             return status;

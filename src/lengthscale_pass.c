@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgm/embedding.h"
+
 /* Sums for the parties' own values while they grow on this rank. A series is one lengthscale, or
  * the kernel and its slope; each has S_ii and t_i of every party. */
 typedef struct own_sums {
@@ -139,6 +141,46 @@ static cgm_status walk_pairs(cgm_lengthscale_search *search, const cgm_pair_visi
     return status;
 }
 
+/* Between two passes: what they found is kept, and no pair of points is done. */
+static cgm_status pause_between(cgm_lengthscale_search *search)
+{
+    cgm_comm *comm = search->comm;
+    const cgm_pause *pause = search->course->pause;
+    int64_t due = pause != NULL && pause->due(comm, pause->state);
+    if (pause == NULL) {
+        return CGM_OK;
+    }
+    cgm_comm_sum(comm, &due, 1);
+    if (due == 0) {
+        return CGM_OK;
+    }
+    cgm_units units = {0};
+    cgm_status status = cgm_agree(
+        comm, cgm_units_create(comm, search->shard, search->candidates->n_points, &units));
+    if (status == CGM_OK) {
+        const cgm_lengthscale_partial partial = {search->n_values, search->values, 0, NULL, units};
+        status = pause->keep(comm, pause->state, &partial);
+    }
+    cgm_units_destroy(&units);
+    return status;
+}
+
+/* As evaluate_pass, from embeddings: a lengthscale after the other. */
+static cgm_status evaluate_embeddings(cgm_lengthscale_search *search, int n_series, bool ladder,
+                                      double *values)
+{
+    const int64_t n = search->shard->n_parties;
+    cgm_kernel kernel = search->kernel;
+    cgm_status status = pause_between(search);
+    for (int s = 0; s < (ladder ? n_series : 1) && status == CGM_OK; s++) {
+        kernel.lengthscale = cgm_lengthscale_rung(search->kernel.lengthscale, s);
+        status = cgm_embedding_single_values(search->comm, search->shard, search->candidates,
+                                             &kernel, search->course->frequencies, values + s * n,
+                                             ladder ? NULL : values + n);
+    }
+    return status;
+}
+
 /* The pass itself. values [n_series][n_parties]. */
 static cgm_status evaluate_pass(cgm_lengthscale_search *search, int n_series, bool ladder,
                                 double *values)
@@ -185,7 +227,9 @@ cgm_status cgm_lengthscale_pass(cgm_lengthscale_search *search, int n_series, bo
         memcpy(values, search->course->begin->values + search->n_values,
                (size_t)count * sizeof *values);
     } else {
-        status = evaluate_pass(search, n_series, ladder, values);
+        status = search->course->frequencies != NULL
+                     ? evaluate_embeddings(search, n_series, ladder, values)
+                     : evaluate_pass(search, n_series, ladder, values);
         search->passes += status == CGM_OK;
     }
     return status == CGM_OK ? cgm_agree(search->comm, note_values(search, values, count)) : status;

@@ -19,6 +19,9 @@ typedef struct cgm_lengthscale_search {
     double *values; /* [n_values] of all passes so far */
 } cgm_lengthscale_search;
 
+/** Local. ℓ after so many steps down a ladder of √2 from top. */
+double cgm_lengthscale_rung(double top, int64_t rung);
+
 /**
  * v({i}) of all parties at the kernel's lengthscale and, on a ladder, at the rungs below it, or
  * beside its slope ∂v({i})/∂(log ℓ).  Collective.  What an earlier run found is not found again.

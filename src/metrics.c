@@ -228,7 +228,9 @@ cgm_status cgm_metrics_measure(cgm_comm *comm, const cgm_run *run, cgm_metrics *
         count_rewards(run, metrics);
     }
     for (size_t k = 0; k < sizeof measures / sizeof measures[0] && status == CGM_OK; k++) {
-        if ((measures[k].metric & metrics->selected) != 0) {
+        const bool possible =
+            !run->shard.sealed || (measures[k].metric & CGM_METRICS_OF_OTHERS) == 0;
+        if (possible && (measures[k].metric & metrics->selected) != 0) {
             status = measures[k].measure(comm, run, metrics);
         }
     }

@@ -74,8 +74,8 @@ static void fill_in(const cgm_run *run, const double *last, const cgm_accumulato
         for (int64_t i = 0; i < n; i++) {
             const double m = (double)sums->party_points[i];
             if (m > 1.0) {
-                columns[CGM_MMD2_BEFORE][i] =
-                    unbiased(sums, square, m, sums->own_sums[i], sums->reference_sums[i]);
+                columns[CGM_MMD2_BEFORE][i] = unbiased(
+                    sums, square, m, cgm_kernel_sums_start(sums, i), sums->reference_sums[i]);
             }
             if (columns[CGM_N_REWARDS][i] == 0.0) {
                 columns[CGM_MMD2_AFTER][i] = columns[CGM_MMD2_BEFORE][i];

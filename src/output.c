@@ -9,6 +9,7 @@
 #include "features_file.h"
 #include "kept_sums.h"
 #include "newfile.h"
+#include "output_embedding.h"
 #include "output_metrics.h"
 #include "output_pool.h"
 #include "writer.h"
@@ -116,7 +117,9 @@ static void put_kernel(writer *to)
     const cgm_lengthscale *choice = &to->run->lengthscale;
     const cgm_kernel *kernel = &to->run->kernel;
     const cgm_diagnostics *diagnostics = &to->run->diagnostics;
-    const int64_t sufficient = diagnostics->sufficient_condition;
+    /* -1: it was not looked at. */
+    const int64_t sufficient =
+        diagnostics->sufficient_unknown ? -1 : diagnostics->sufficient_condition;
     const int64_t always_valid = choice->always_valid;
     if (kernel->feature_lengthscales != NULL) {
         cgm_writer_put_array(&to->out, "/kernel/lengthscale", CGM_H5_DOUBLE, kernel->n_features,
@@ -336,6 +339,13 @@ static void put_picture(writer *to)
     cgm_writer_put_attribute(&to->out, "/picture", "bins", CGM_H5_INT64, &picture->bins);
 }
 
+/* After /values and /shapley, which it adds to. */
+static void put_exchange(writer *to)
+{
+    output_put_errors(&to->out, to->run);
+    output_put_privacy(&to->out, to->run);
+}
+
 static void put_metrics(writer *to)
 {
     output_put_metrics(&to->out, &to->run->metrics);
@@ -441,7 +451,7 @@ static int64_t bound_texts(int64_t count, char *const *texts)
 static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 {
     const int64_t n_parties = run->shard.n_parties;
-    int64_t words = n_parties * (n_parties + 32) + run->candidates.n_points;
+    int64_t words = n_parties * (n_parties + 40) + run->candidates.n_points;
     words += 2 * run->sums.layers.n_layers * run->candidates.n_points;
     words += is_pool_generated(run) ? output_pool_words(&run->candidates, &run->model) : 0;
     words += features_file_words(&run->features);
@@ -468,9 +478,9 @@ static int64_t bound_bytes(const cgm_comm *comm, const cgm_run *run)
 static cgm_status write_content(cgm_h5_file *file, void *state, uint64_t *checksum)
 {
     static void (*const parts[])(writer *) = {
-        put_root,    put_warnings, put_parties, put_features, put_pool,       put_kernel,
-        put_sums,    put_values,   put_shapley, put_reward,   put_incentives, put_sampling,
-        put_picture, put_metrics,  put_timings, put_end,
+        put_root,    put_warnings, put_parties,  put_features, put_pool,       put_kernel,
+        put_sums,    put_values,   put_shapley,  put_reward,   put_incentives, put_sampling,
+        put_picture, put_metrics,  put_exchange, put_timings,  put_end,
     };
     writer to = {.out = {.comm = file->comm, .file = file}, .run = state};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && to.out.status == CGM_OK; k++) {

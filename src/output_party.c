@@ -283,6 +283,10 @@ static void put_kernel(writer *to)
     put_array(to, "/kernel/lengthscale", CGM_H5_DOUBLE, one ? 1 : kernel->n_features,
               one ? &kernel->lengthscale : kernel->feature_lengthscales);
     put_attribute(to, "/kernel", "type", CGM_H5_TEXT, cgm_kernel_name(kernel->type));
+    if (run->config->exchange == CGM_VALUES_EMBEDDINGS) {
+        put_array(to, "/privacy/sigma", CGM_H5_DOUBLE, 1, &run->embedding.sigma[to->party]);
+        put_attribute(to, "/privacy", "exchange", CGM_H5_TEXT, "embeddings");
+    }
 }
 
 static void put_features(writer *to)

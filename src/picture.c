@@ -425,7 +425,7 @@ cgm_status cgm_picture_draw(cgm_comm *comm, const cgm_shard *shard, const cgm_fe
                             const double *phi, cgm_picture *picture)
 {
     *picture = (cgm_picture){0};
-    if (shard->n_points < CGM_PICTURE_POINTS) {
+    if (shard->n_points < CGM_PICTURE_POINTS || shard->sealed) {
         return CGM_OK;
     }
     picture->n_shown =

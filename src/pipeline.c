@@ -1,5 +1,6 @@
 #include "cgm/pipeline.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -70,14 +71,30 @@ cgm_status cgm_pipeline_look_for_tests(cgm_comm *comm, const cgm_config *config,
     return status;
 }
 
+static bool is_embedded(const cgm_config *config)
+{
+    return config->exchange == CGM_VALUES_EMBEDDINGS;
+}
+
+cgm_pool_placement cgm_pipeline_placement(const cgm_config *config)
+{
+    return is_embedded(config) ? CGM_POOL_NODE : config->pool_placement;
+}
+
+cgm_status cgm_pipeline_read_parties(cgm_comm *comm, const cgm_config *config, cgm_shard *shard)
+{
+    return is_embedded(config) ? cgm_shard_read_sealed(comm, config->input_parties, shard)
+                               : cgm_shard_read(comm, config->input_parties, shard);
+}
+
 cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     const char *pool = pool_path(config);
-    cgm_status status = cgm_shard_read(comm, config->input_parties, &run->shard);
+    cgm_status status = cgm_pipeline_read_parties(comm, config, &run->shard);
     if (status == CGM_OK && config->generator_type == CGM_GENERATOR_FILE) {
-        status =
-            cgm_candidates_read(comm, pool, &run->shard, config->pool_placement, &run->candidates);
+        status = cgm_candidates_read(comm, pool, &run->shard, cgm_pipeline_placement(config),
+                                     &run->candidates);
         const cgm_candidates_shape shape = {.is_projected = run->candidates.is_projected,
                                             .n_features = run->candidates.n_features};
         if (status == CGM_OK) {
@@ -160,8 +177,9 @@ static cgm_status generate_pool(cgm_comm *comm, cgm_run *run)
     }
     cgm_status status = train_model(comm, run);
     if (status == CGM_OK) {
-        status = cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
-                                     config->pool_placement, &run->features, &run->candidates);
+        status =
+            cgm_candidates_draw(comm, &run->model, config->seed, &run->shard,
+                                cgm_pipeline_placement(config), &run->features, &run->candidates);
     }
     return status;
 }
@@ -216,13 +234,24 @@ static cgm_status choose_instructions(cgm_comm *comm, const cgm_run *run,
     return status == CGM_OK ? follow_checkpoint(comm, &run->checkpoint, chosen) : status;
 }
 
+/* Where noise hides the parties' points, the pool's alone are measured. */
+static cgm_status measure_spread(cgm_comm *comm, cgm_run *run)
+{
+    cgm_shard shard = run->shard;
+    if (isfinite(run->config->epsilon)) {
+        shard.n_local_points = 0;
+        shard.n_points = 0;
+    }
+    return cgm_spread_measure(comm, &shard, &run->candidates, &run->spread);
+}
+
 static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     cgm_instruction_set instructions;
     cgm_status status = choose_instructions(comm, run, &instructions);
     if (status == CGM_OK) {
-        status = cgm_spread_measure(comm, &run->shard, &run->candidates, &run->spread);
+        status = measure_spread(comm, run);
     }
     if (status != CGM_OK) {
         return status;
@@ -232,6 +261,12 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
                                .n_features = run->shard.n_features,
                                .centre = run->spread.pool_centre};
     status = cgm_reuse_open(comm, run, &run->reuse);
+    if (status == CGM_OK && is_embedded(config)) {
+        const cgm_embedding_options options = {config->embedding_features, config->orthogonal,
+                                               config->epsilon, config->delta, config->seed};
+        status =
+            cgm_embedding_create(comm, &run->shard, config->kernel_type, &options, &run->embedding);
+    }
     if (status != CGM_OK) {
         return status;
     }
@@ -240,15 +275,33 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
         .known = checkpoint->found >= CGM_KEPT_KERNEL ? &checkpoint->choice
                                                       : cgm_reuse_lengthscale(&run->reuse),
         .begin = checkpoint->found == CGM_KEPT_PASSES ? &checkpoint->passes : NULL,
-        .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PASSES)};
+        .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_PASSES),
+        .frequencies = is_embedded(config) ? &run->embedding.frequencies : NULL};
     return cgm_lengthscale_choose(comm, &run->shard, &run->candidates, run->spread.overall,
                                   config->lengthscale_rule, config->lengthscales,
                                   config->n_lengthscales, config->seed, &course, &run->kernel,
                                   &run->lengthscale);
 }
 
+/* From the means that an earlier run told, if there are any. */
+static cgm_status compute_embeddings(cgm_comm *comm, cgm_run *run)
+{
+    cgm_status status =
+        run->checkpoint.found >= CGM_KEPT_SUMS
+            ? cgm_checkpoint_read_means(comm, &run->checkpoint, &run->embedding)
+            : cgm_embedding_measure(comm, &run->shard, &run->kernel, &run->embedding);
+    if (status == CGM_OK) {
+        status = cgm_embedding_sums(comm, &run->shard, &run->candidates, &run->kernel,
+                                    &run->embedding, &run->sums);
+    }
+    return status;
+}
+
 static cgm_status compute_kernel_sums(cgm_comm *comm, cgm_run *run)
 {
+    if (is_embedded(run->config)) {
+        return compute_embeddings(comm, run);
+    }
     const cgm_checkpoint *checkpoint = &run->checkpoint;
     const cgm_sums_source *source = checkpoint->found >= CGM_KEPT_PARTIAL
                                         ? &checkpoint->sums
@@ -271,9 +324,16 @@ static cgm_status measure_diagnostics(cgm_comm *comm, cgm_run *run)
 
 static cgm_status compute_shapley(cgm_comm *comm, cgm_run *run)
 {
-    return cgm_shapley_compute(comm, &run->sums, &run->values, run->config->shapley_method,
-                               &run->config->semivalue, run->config->shapley_tolerance,
-                               &run->shapley);
+    const cgm_config *config = run->config;
+    cgm_status status =
+        cgm_shapley_compute(comm, &run->sums, &run->values, config->shapley_method,
+                            &config->semivalue, config->shapley_tolerance, &run->shapley);
+    if (status == CGM_OK && is_embedded(config)) {
+        status = cgm_embedding_errors(comm, &run->shard, &run->sums, &run->values, &run->shapley,
+                                      config->shapley_method, &config->semivalue,
+                                      config->shapley_tolerance, &run->embedding);
+    }
+    return status;
 }
 
 static cgm_status solve_reward(cgm_comm *comm, cgm_run *run)
@@ -287,6 +347,12 @@ static cgm_status draw_samples(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
     const cgm_checkpoint *checkpoint = &run->checkpoint;
+    if (is_embedded(config)) {
+        cgm_status status = cgm_embedding_own_sums(comm, &run->shard, &run->kernel, &run->sums);
+        if (status != CGM_OK) {
+            return status;
+        }
+    }
     const cgm_sampling_course course = {
         .begin = checkpoint->found == CGM_KEPT_CHAINS ? &checkpoint->chains : NULL,
         .pause = cgm_checkpoint_pause_of(checkpoint, CGM_KEPT_CHAINS)};
@@ -367,6 +433,7 @@ void cgm_pipeline_release(cgm_run *run)
     cgm_shapley_destroy(&run->shapley);
     cgm_values_destroy(&run->values);
     cgm_kernel_sums_destroy(&run->sums);
+    cgm_embedding_destroy(&run->embedding);
     cgm_spread_destroy(&run->spread);
     if (run->model.destroy != NULL) {
         run->model.destroy(run->model.state);

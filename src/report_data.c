@@ -160,6 +160,12 @@ static void take_parties(const cgm_run *run, cgm_report_data *data)
     data->grand = run->values.grand;
     data->phi = run->shapley.phi;
     data->alpha = run->shapley.alpha;
+    data->single_error = run->embedding.single_error;
+    data->ceiling_error = run->embedding.ceiling_error;
+    data->phi_error = run->embedding.phi_error;
+    data->alpha_error = run->embedding.alpha_error;
+    data->grand_error = run->embedding.grand_error;
+    data->embedding_features = run->embedding.frequencies.n_frequencies;
     data->r = run->reward.r;
     data->stable = run->reward.stable;
     data->lower = run->reward.lower;
@@ -182,6 +188,7 @@ static void take_numbers(const cgm_comm *comm, const cgm_run *run, cgm_report_da
     data->passes = run->lengthscale.passes;
     data->always_valid = run->lengthscale.always_valid;
     data->sufficient_condition = run->diagnostics.sufficient_condition;
+    data->sufficient_unknown = run->diagnostics.sufficient_unknown;
     data->marginals = run->diagnostics.marginals;
     data->monotone_violations = run->diagnostics.monotone_violations;
     data->worst_marginal = run->diagnostics.worst_marginal;

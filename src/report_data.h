@@ -67,6 +67,7 @@ typedef struct cgm_report_data {
     const double *lengthscales; /**< [n_lengthscales] 1 or one a feature */
     int64_t passes;
     bool always_valid, sufficient_condition;
+    bool sufficient_unknown; /**< sufficient_condition was not looked at */
     int64_t marginals, monotone_violations;
     double worst_marginal;
 
@@ -75,6 +76,10 @@ typedef struct cgm_report_data {
     double grand;
 
     const double *phi, *alpha; /**< [n_parties] */
+    /** Standard errors where values come from embeddings [n_parties], or NULL. */
+    const double *single_error, *ceiling_error, *phi_error, *alpha_error;
+    double grand_error;
+    int64_t embedding_features;
     const char *method, *semivalue;
     double error_estimate, efficiency_gap;
     int64_t nodes;

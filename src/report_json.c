@@ -177,7 +177,9 @@ static void put_summary(json *to, const cgm_report_data *data)
     put_numbers(to, "lengthscale", data->lengthscales, data->n_lengthscales);
     put_integer(to, "passes", data->passes);
     put_truth(to, "always_valid", data->always_valid);
-    put_truth(to, "sufficient_condition", data->sufficient_condition);
+    if (!data->sufficient_unknown) {
+        put_truth(to, "sufficient_condition", data->sufficient_condition);
+    }
     put_integer(to, "marginals", data->marginals);
     put_integer(to, "monotone_violations", data->monotone_violations);
     put_number(to, "worst_marginal", data->worst_marginal);
@@ -190,6 +192,10 @@ static void put_summary(json *to, const cgm_report_data *data)
     put_number(to, "error_estimate", data->error_estimate);
     put_number(to, "efficiency_gap", data->efficiency_gap);
     put_number(to, "grand", data->grand);
+    if (data->single_error != NULL) {
+        put_number(to, "grand_error", data->grand_error);
+        put_integer(to, "embedding_features", data->embedding_features);
+    }
     close_group(to, '}');
 
     open_group(to, "reward", '{');
@@ -216,6 +222,12 @@ static void put_parties(json *to, const cgm_report_data *data)
         put_number(to, "phi", data->phi[i]);
         put_number(to, "alpha", data->alpha[i]);
         put_number(to, "r", data->r[i]);
+        if (data->single_error != NULL) {
+            put_number(to, "v_error", data->single_error[i]);
+            put_number(to, "ceiling_error", data->ceiling_error[i]);
+            put_number(to, "phi_error", data->phi_error[i]);
+            put_number(to, "alpha_error", data->alpha_error[i]);
+        }
         if (data->lost != NULL) {
             put_text(to, "lost", data->lost[i]);
         }

@@ -255,6 +255,9 @@ static void put_contributions(cgm_figures *to)
     cgm_figure_rewards(to);
     cgm_figure_shapley(to);
     put_table(to, cgm_report_table_parties);
+    if (to->data->single_error != NULL) {
+        put_table(to, cgm_report_table_errors);
+    }
     put_lost(to->data, to->page);
     close_section(to->page);
 }

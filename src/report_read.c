@@ -97,7 +97,8 @@ static void read_kernel(cgm_reader *from)
                            &data->monotone_violations);
     cgm_reader_take_number(from, "/kernel", "worst_marginal", CGM_H5_DOUBLE, &data->worst_marginal);
     data->always_valid = always_valid != 0;
-    data->sufficient_condition = sufficient != 0;
+    data->sufficient_condition = sufficient > 0;
+    data->sufficient_unknown = sufficient < 0;
 }
 
 static void read_values(cgm_reader *from)
@@ -130,6 +131,23 @@ static void read_values(cgm_reader *from)
     if (cgm_reader_is_there(from, "/reward/lost")) {
         data->lost = cgm_reader_take_texts(from, "/reward/lost", n, NULL);
     }
+}
+
+/* Standard errors, where values come from embeddings. */
+static void read_errors(cgm_reader *from)
+{
+    cgm_report_data *data = from->data;
+    const int64_t n = data->n_parties;
+    if (!cgm_reader_is_there(from, "/values/single_error")) {
+        return;
+    }
+    data->single_error = cgm_reader_take_doubles(from, "/values/single_error", n);
+    data->ceiling_error = cgm_reader_take_doubles(from, "/values/ceiling_error", n);
+    cgm_reader_take_number(from, "/values", "grand_error", CGM_H5_DOUBLE, &data->grand_error);
+    data->phi_error = cgm_reader_take_doubles(from, "/shapley/phi_error", n);
+    data->alpha_error = cgm_reader_take_doubles(from, "/shapley/alpha_error", n);
+    cgm_reader_take_number(from, "/privacy", "embedding_features", CGM_H5_INT64,
+                           &data->embedding_features);
 }
 
 static void read_incentives(cgm_reader *from)
@@ -300,9 +318,9 @@ cgm_status cgm_report_read(cgm_comm *comm, const char *path, cgm_report_data *da
     cgm_reader from = {.comm = comm, .data = data};
     from.status = open_result(comm, data);
     static void (*const parts[])(cgm_reader *) = {
-        read_root,   read_parties,         read_projection, read_kernel,
-        read_values, cgm_reader_read_sets, read_incentives, read_warnings,
-        read_stages, read_picture};
+        read_root,     read_parties, read_projection,      read_kernel,
+        read_values,   read_errors,  cgm_reader_read_sets, read_incentives,
+        read_warnings, read_stages,  read_picture};
     for (size_t k = 0; k < sizeof parts / sizeof parts[0] && from.status == CGM_OK; k++) {
         parts[k](&from);
     }

@@ -145,6 +145,36 @@ void cgm_report_table_parties(const cgm_report_data *data, cgm_table *table)
     add_parties(data, party_column, NULL, table);
 }
 
+static double error_column(const cgm_report_data *data, const void *about, int column, int64_t i)
+{
+    (void)about;
+    const double *const columns[] = {data->single_error, data->ceiling_error, data->phi_error,
+                                     data->alpha_error};
+    return columns[column - 1][i];
+}
+
+void cgm_report_table_errors(const cgm_report_data *data, cgm_table *table)
+{
+    static const cgm_table_column columns[] = {
+        {.heading = "v", .format = "%.2g", .width = 12},
+        {.heading = "ceiling", .format = "%.2g", .width = 12},
+        {.heading = "phi", .format = "%.2g", .width = 12},
+        {.heading = "alpha", .format = "%.2g", .width = 12},
+    };
+    cgm_table_begin(table,
+                    "Standard errors of values that come from embeddings of %lld frequencies",
+                    (long long)data->embedding_features);
+    add_name_column(table, "party");
+    for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
+        cgm_table_add_column(table, &columns[c]);
+    }
+    add_parties(data, error_column, NULL, table);
+    cgm_table_add_note(table,
+                       "(from the scatter over independent batches of frequencies; of v of "
+                       "all parties together %.2g)",
+                       data->grand_error);
+}
+
 /* ---- rewards ---- */
 
 int64_t cgm_report_shown_betas(const cgm_report_data *data)

@@ -41,6 +41,9 @@ void cgm_report_quantiles(const double *values, int64_t count, double *work,
 
 /* Each fills a table whose pair is cgm_table_destroy. */
 void cgm_report_table_parties(const cgm_report_data *data, cgm_table *table);
+
+/** Standard errors of what the table of parties has; only where values come from embeddings. */
+void cgm_report_table_errors(const cgm_report_data *data, cgm_table *table);
 void cgm_report_table_rewards(const cgm_report_data *data, cgm_table *table);
 void cgm_report_table_measure(const cgm_report_data *data, const cgm_report_measure *measure,
                               cgm_table *table);

@@ -239,6 +239,9 @@ void cgm_report_print(const cgm_report_data *data, bool origin, FILE *stream)
     print_shapley(data, stream);
     print_reward(data, stream);
     print_table(cgm_report_table_parties, data, stream);
+    if (data->single_error != NULL) {
+        print_table(cgm_report_table_errors, data, stream);
+    }
     print_table(cgm_report_table_rewards, data, stream);
     print_measures(data, stream);
     print_table(cgm_report_table_incentives, data, stream);

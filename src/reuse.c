@@ -130,6 +130,18 @@ static cgm_status compare_features(const cgm_h5_file *file, const cgm_run *run, 
     return status;
 }
 
+static cgm_status read_exchange(const cgm_h5_file *file, cgm_reuse *reuse)
+{
+    char exchange[32] = "";
+    cgm_h5_kind kind;
+    cgm_status status = cgm_h5_find(file, "/privacy", &kind);
+    if (status == CGM_OK && kind != CGM_H5_MISSING) {
+        status = read_word(file, "/privacy", "exchange", exchange, sizeof exchange);
+    }
+    reuse->embedded = strcmp(exchange, "embeddings") == 0;
+    return status;
+}
+
 /* Points, as the kernel sees them, are those of the earlier run but for the parties' own. */
 static cgm_status compare_points(const cgm_h5_file *file, const cgm_run *run, cgm_reuse *reuse)
 {
@@ -146,7 +158,7 @@ static cgm_status compare_points(const cgm_h5_file *file, const cgm_run *run, cg
     }
     const char *portable = cgm_instruction_set_name(CGM_PORTABLE);
     const bool was_portable = status == CGM_OK && strcmp(instruction_set, portable) == 0;
-    reuse->same_points = pool == run->candidates.checksum && same_features &&
+    reuse->same_points = !reuse->embedded && pool == run->candidates.checksum && same_features &&
                          was_portable == (run->kernel.instruction_set == CGM_PORTABLE);
     return status;
 }
@@ -229,6 +241,9 @@ static cgm_status read_earlier(cgm_comm *comm, const cgm_run *run, cgm_reuse *re
         status = read_parties(&file, &run->shard, reuse);
     }
     if (status == CGM_OK) {
+        status = read_exchange(&file, reuse);
+    }
+    if (status == CGM_OK) {
         status = compare_points(&file, run, reuse);
     }
     if (status == CGM_OK) {
@@ -288,8 +303,10 @@ const cgm_sums_source *cgm_reuse_sums(const cgm_comm *comm, const cgm_kernel *ke
                  (long long)reuse->n_same);
     } else {
         snprintf(reuse->text, sizeof reuse->text, "nothing, as %s differ%s from that run's",
-                 reuse->same_points ? "the lengthscale" : "pool, scaling or instruction set",
-                 reuse->same_points ? "s" : "");
+                 reuse->embedded      ? "values.exchange"
+                 : reuse->same_points ? "the lengthscale"
+                                      : "pool, scaling or instruction set",
+                 reuse->embedded || reuse->same_points ? "s" : "");
     }
     if (comm->rank == 0) {
         printf("reused from %s: %s\n", reuse->path, reuse->text);

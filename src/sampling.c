@@ -21,6 +21,14 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value > high ? high : value < low ? low : value;
 }
 
+/* Does all that the draws of a chain read stay in a core's cache? Coordinates, u and the affinities
+ * of one chain. */
+static bool fits_cache(const cgm_candidates *candidates, int64_t ranks)
+{
+    const int64_t doubles = (candidates->n_features + 2) * (candidates->n_points / ranks);
+    return doubles * (int64_t)sizeof(double) <= CACHE_BYTES;
+}
+
 cgm_sampling_plan cgm_sampling_plan_for(int size, int64_t n_parties, int64_t n_inv_temp,
                                         const cgm_candidates *candidates)
 {
@@ -28,15 +36,22 @@ cgm_sampling_plan cgm_sampling_plan_for(int size, int64_t n_parties, int64_t n_i
     const int64_t most = size > n_parties ? size / n_parties : 1;
     const int64_t ranks = candidates->sliced ? size : clamp(blocks / TEAM_BLOCKS, 1, most);
     const int64_t teams = size / ranks;
-    /* Coordinates, u and the affinities of one chain. */
-    const int64_t doubles = (candidates->n_features + 2) * (candidates->n_points / ranks);
-    const bool in_cache = doubles * (int64_t)sizeof(double) <= CACHE_BYTES;
     cgm_sampling_plan plan = {.n_teams = (int)teams, .n_chains = 1, .by_chain = teams > n_parties};
-    if (ranks > 1 || !in_cache) {
+    if (ranks > 1 || !fits_cache(candidates, ranks)) {
         /* Together, as long as enough tasks are left for the teams to end at the same time. */
         const int64_t chains = n_parties * n_inv_temp / (teams > 1 ? 4 * teams : 1);
         const int64_t task = plan.by_chain ? 1 : n_inv_temp;
         plan.n_chains = clamp(chains > task ? chains : task, 1, CGM_TEAM_CHAINS);
+    }
+    return plan;
+}
+
+cgm_sampling_plan cgm_sampling_plan_at_home(int size, int64_t n_inv_temp,
+                                            const cgm_candidates *candidates)
+{
+    cgm_sampling_plan plan = {.n_teams = size, .n_chains = 1, .at_home = true};
+    if (!fits_cache(candidates, 1)) {
+        plan.n_chains = clamp(n_inv_temp, 1, CGM_TEAM_CHAINS);
     }
     return plan;
 }
@@ -58,6 +73,12 @@ static int compare_lengths(const void *a, const void *b)
     return x->party < y->party ? -1 : x->party > y->party;
 }
 
+static bool is_kept(const party_drawing *d, int64_t party)
+{
+    const int64_t *first = d->shard->first_party + d->comm->rank;
+    return party >= first[0] && party < first[1];
+}
+
 /* Parties that will take long come first, so that none of them is left at the end: those with many
  * points that are far from their targets. */
 static cgm_status order_parties(party_drawing *d)
@@ -68,15 +89,18 @@ static cgm_status order_parties(party_drawing *d)
     bool complete = lengths != NULL && d->order != NULL;
     for (int64_t i = 0; i < n && complete; i++) {
         const double size = (double)d->sums->party_points[i];
-        const double value = cgm_coalition_formula(
-            d->sums->n_reference, size, d->sums->reference_sums[i], d->sums->own_sums[i]);
+        const double value =
+            cgm_coalition_formula(d->sums->n_reference, size, d->sums->reference_sums[i],
+                                  cgm_kernel_sums_start(d->sums, i));
         const double gap = d->reward->r[i] - value;
         lengths[i] = (party_length){gap > 0.0 ? size * gap : 0.0, i};
     }
     if (complete) {
         qsort(lengths, (size_t)n, sizeof *lengths, compare_lengths);
         for (int64_t k = 0; k < n; k++) {
-            d->order[k] = lengths[k].party;
+            if (!d->plan->at_home || is_kept(d, lengths[k].party)) {
+                d->order[d->n_ordered++] = lengths[k].party;
+            }
         }
     }
     free(lengths);
@@ -88,6 +112,9 @@ static cgm_status order_parties(party_drawing *d)
 static int64_t next_task(party_drawing *d)
 {
     int64_t task = -1;
+    if (d->plan->at_home) {
+        return d->status == CGM_OK && d->n_taken < d->n_tasks ? d->n_taken : -1;
+    }
     if (d->ranks.rank == 0) {
         const int64_t count = d->status == CGM_OK ? 1 : d->n_tasks;
         task = cgm_window_add(d->comm, &d->tasks, 0, count);
@@ -186,7 +213,7 @@ static void keep_reward(party_drawing *d, const cgm_team_chain *slot)
 static void start_chain(party_drawing *d, int64_t k)
 {
     cgm_team_chain *slot = &d->team.slots[k];
-    const cgm_chain_start start = {.own_sum = d->sums->own_sums[d->party],
+    const cgm_chain_start start = {.own_sum = cgm_kernel_sums_start(d->sums, d->party),
                                    .reference_sum = d->sums->reference_sums[d->party],
                                    .n_own = d->sums->party_points[d->party],
                                    .inv_temp = d->rules->inv_temp[d->set],
@@ -306,7 +333,7 @@ static cgm_status sampling_create(cgm_comm *comm, const cgm_kernel_sums *sums,
         for (int64_t i = 0; i < n; i++) {
             set->start_value[i] =
                 cgm_coalition_formula(sums->n_reference, (double)sums->party_points[i],
-                                      sums->reference_sums[i], sums->own_sums[i]);
+                                      sums->reference_sums[i], cgm_kernel_sums_start(sums, i));
         }
     }
     return CGM_OK;
@@ -332,7 +359,7 @@ static cgm_status allocate(party_drawing *d)
 static cgm_status open_windows(party_drawing *d)
 {
     cgm_comm *comm = d->comm;
-    const bool alone = comm->size == 1;
+    const bool alone = comm->size == 1 || d->plan->at_home;
     const size_t bytes =
         alone ? 0 : (size_t)(d->shard->n_local_points * d->shard->n_features) * sizeof(double);
     cgm_status status = cgm_window_create(comm, comm->rank == 0 ? sizeof(int64_t) : 0, &d->tasks);
@@ -370,8 +397,8 @@ static cgm_status draw_in_teams(party_drawing *d)
     if (!d->pool.sliced) {
         cgm_sampling_pool_share(&d->pool, d->ranks.rank, d->ranks.size);
     }
-    d->n_tasks = d->shard->n_parties * (d->plan->by_chain ? d->rules->n_inv_temp : 1);
     cgm_status status = allocate(d);
+    d->n_tasks = d->n_ordered * (d->plan->by_chain ? d->rules->n_inv_temp : 1);
     cgm_comm_absorb(comm, &d->ranks);
     status = cgm_agree(comm, status);
     if (status == CGM_OK) {
@@ -426,7 +453,8 @@ cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
 {
     const cgm_sampling_rules rules = {inv_temp, n_inv_temp, patience, seed};
     const cgm_sampling_plan plan =
-        cgm_sampling_plan_for(comm->size, shard->n_parties, n_inv_temp, candidates);
+        shard->sealed ? cgm_sampling_plan_at_home(comm->size, n_inv_temp, candidates)
+                      : cgm_sampling_plan_for(comm->size, shard->n_parties, n_inv_temp, candidates);
     return cgm_sampling_draw_planned(comm, shard, candidates, kernel, sums, reward, &rules, &plan,
                                      course, sampling);
 }

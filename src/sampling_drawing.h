@@ -30,7 +30,8 @@ typedef struct party_drawing {
     cgm_window points; /* every rank's share of the parties' points */
     cgm_window given;  /* every rank's rows of chains that an earlier run began: indices, values */
     int64_t *given_first; /* [size + 1] first row of each rank, if there are such rows */
-    int64_t *order;       /* [n_parties] parties as they are offered */
+    int64_t *order;       /* [n_ordered] parties as they are offered */
+    int64_t n_ordered;
     int64_t n_tasks;
     int64_t n_taken; /* of all, as far as this rank knows */
 

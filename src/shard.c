@@ -104,7 +104,7 @@ static void place_groups(int size, int64_t *group, cgm_shard *shard)
 }
 
 /* From keepers to points: a party's segments are shared evenly by the ranks of its group, which is
- * its keeper alone where there are no more ranks than parties. */
+ * its keeper alone where there are no more ranks than parties; sealed ones all stay there. */
 static void place_points(int size, cgm_shard *shard)
 {
     int64_t first = 0; /* of the party, in all points */
@@ -121,7 +121,8 @@ static void place_points(int size, cgm_shard *shard)
         }
         for (int r = keeper; r < end; r++) {
             const int64_t until = segments * (r - keeper + 1) / (end - keeper) * CGM_BLOCK_POINTS;
-            shard->first_point[r + 1] = first + (until < points ? until : points);
+            const bool all = shard->sealed || until > points;
+            shard->first_point[r + 1] = first + (all ? points : until);
         }
         first += points;
     }
@@ -155,14 +156,14 @@ cgm_status cgm_shard_place(cgm_comm *comm, bool by_count, cgm_shard *shard)
 {
     const int64_t n = shard->n_parties;
     int64_t *group = cgm_alloc(comm, n, sizeof *group);
-    shard->whole = n >= comm->size;
+    shard->whole = n >= comm->size || shard->sealed;
     shard->first_party = cgm_alloc(comm, comm->size + 1, sizeof *shard->first_party);
     shard->first_point = cgm_alloc(comm, comm->size + 1, sizeof *shard->first_point);
     bool complete = group != NULL && shard->first_party != NULL && shard->first_point != NULL;
     if (complete) {
         if (by_count) {
             place_by_count(comm->size, n, shard->first_party);
-        } else if (shard->whole) {
+        } else if (n >= comm->size) {
             place_whole(comm->size, shard);
         } else {
             place_groups(comm->size, group, shard);
@@ -311,9 +312,20 @@ static cgm_status read_shares(cgm_comm *comm, const char *path, const cgm_catalo
     return status;
 }
 
+static cgm_status refuse_one_file(cgm_comm *comm, const char *path)
+{
+    return cgm_fail(comm, CGM_ERR_INPUT,
+                    "values.exchange = embeddings needs a file of its own for each party: of '%s' "
+                    "a rank would read other parties' points; give a directory or a glob",
+                    path);
+}
+
 static cgm_status read_shard(cgm_comm *comm, const char *path, cgm_catalogue *all, cgm_shard *shard)
 {
     cgm_status status = cgm_catalogue_create(comm, path, all);
+    if (status == CGM_OK && shard->sealed && all->storage != CGM_STORED_FILES) {
+        status = cgm_agree(comm, refuse_one_file(comm, path));
+    }
     if (status == CGM_OK && all->storage == CGM_STORED_FILES) {
         status = describe_files(comm, all);
     }
@@ -332,9 +344,8 @@ static cgm_status read_shard(cgm_comm *comm, const char *path, cgm_catalogue *al
     return status;
 }
 
-cgm_status cgm_shard_read(cgm_comm *comm, const char *path, cgm_shard *shard)
+static cgm_status read_all(cgm_comm *comm, const char *path, cgm_shard *shard)
 {
-    *shard = (cgm_shard){0};
     cgm_catalogue all = {0};
     cgm_status status = read_shard(comm, path, &all, shard);
     cgm_catalogue_destroy(&all);
@@ -342,6 +353,18 @@ cgm_status cgm_shard_read(cgm_comm *comm, const char *path, cgm_shard *shard)
         cgm_shard_destroy(shard);
     }
     return status;
+}
+
+cgm_status cgm_shard_read(cgm_comm *comm, const char *path, cgm_shard *shard)
+{
+    *shard = (cgm_shard){0};
+    return read_all(comm, path, shard);
+}
+
+cgm_status cgm_shard_read_sealed(cgm_comm *comm, const char *path, cgm_shard *shard)
+{
+    *shard = (cgm_shard){.sealed = true};
+    return read_all(comm, path, shard);
 }
 
 void cgm_shard_destroy(cgm_shard *shard)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cgm/accumulator.h"
+#include "cgm/tolerance.h"
 
 /* The rows that this rank accounts for: its parties' and its slice of the pool. */
 typedef struct own_rows {
@@ -118,6 +119,68 @@ static void measure_moments(cgm_comm *comm, const own_rows *rows, int64_t n_poin
     spread->overall = widest * sqrt(variance / (double)d);
 }
 
+/* ---- sealed shards ---- */
+
+/* range becomes the least powers of two that no point is as far from centre as, over all ranks: of
+ * a coordinate they tell its magnitude alone. 0: every point is at the centre. */
+static void bound_range(cgm_comm *comm, const own_rows *rows, const double *centre, double *range)
+{
+    const int64_t d = rows->n_features;
+    for (int64_t f = 0; f < d; f++) {
+        range[f] = 0.0;
+    }
+    for (int part = 0; part < 2; part++) {
+        for (int64_t k = 0; k < rows->n_points[part] * d; k++) {
+            const double distance = fabs(rows->points[part][k] - centre[k % d]);
+            int exponent;
+            frexp(distance, &exponent);
+            if (distance > 0.0) {
+                range[k % d] = fmax(range[k % d], ldexp(1.0, exponent));
+            }
+        }
+    }
+    cgm_comm_max(comm, range, d);
+}
+
+/* Features that are constant but for the rounding of their mean are constant. */
+static void drop_constant(int64_t d, cgm_spread *spread)
+{
+    for (int64_t f = 0; f < d; f++) {
+        if (spread->range[f] <= CGM_CONSTANT_FEATURE * fabs(spread->mean[f])) {
+            spread->range[f] = 0.0;
+            spread->deviation[f] = 0.0;
+        }
+    }
+}
+
+/* As measure_range and measure_moments, from sums over the parties' points and from the pool's
+ * extremes: about the middle of the pool first, then about the mean. */
+static void measure_sealed(cgm_comm *comm, const own_rows *rows, int64_t n_points, bool has_pool,
+                           double *work, cgm_accumulator *sums, cgm_spread *spread)
+{
+    const int64_t d = rows->n_features;
+    for (int64_t f = 0; f < 2 * d; f++) {
+        work[f] = -INFINITY;
+    }
+    widen_range(comm, rows, 1, work);
+    for (int64_t f = 0; f < d; f++) {
+        spread->pool_centre[f] = has_pool ? middle(work, d, f) : 0.0;
+        spread->centre[f] = spread->pool_centre[f];
+    }
+    bound_range(comm, rows, spread->centre, spread->range);
+    measure_moments(comm, rows, n_points, work, sums, spread);
+    for (int64_t f = 0; f < d; f++) {
+        spread->centre[f] = spread->mean[f];
+    }
+    bound_range(comm, rows, spread->centre, spread->range);
+    drop_constant(d, spread);
+    measure_moments(comm, rows, n_points, work, sums, spread);
+    for (int64_t f = 0; f < d; f++) {
+        spread->low[f] = spread->mean[f] - spread->range[f];
+        spread->pool_centre[f] = has_pool ? spread->pool_centre[f] : spread->mean[f];
+    }
+}
+
 cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_shard *shard,
                               const cgm_candidates *candidates, cgm_spread *spread)
 {
@@ -135,8 +198,12 @@ cgm_status cgm_spread_measure(cgm_comm *comm, const cgm_shard *shard,
         spread->pool_centre = spread->deviation + d;
         const own_rows rows = own_rows_of(comm, shard, candidates);
         const int64_t pool = candidates != NULL ? candidates->n_points : 0;
-        measure_range(comm, &rows, pool > 0, work, spread);
-        measure_moments(comm, &rows, shard->n_points + pool, work, sums, spread);
+        if (shard->sealed) {
+            measure_sealed(comm, &rows, shard->n_points + pool, pool > 0, work, sums, spread);
+        } else {
+            measure_range(comm, &rows, pool > 0, work, spread);
+            measure_moments(comm, &rows, shard->n_points + pool, work, sums, spread);
+        }
     }
     free(work);
     free(sums);

@@ -10,7 +10,7 @@
 #include "cgm/tolerance.h"
 
 /* Conditions besides those of every β, and those; bytes of a text; parties that one names. */
-enum { CONDITIONS = 20, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2048, NAMED_MAX = 5 };
+enum { CONDITIONS = 21, CONDITIONS_OF_SET = 3, TEXT_ROOM = 2448, NAMED_MAX = 5 };
 
 static void warn(cgm_warnings *warnings, char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -47,9 +47,13 @@ static void name_party(party_names *names, const char *name)
 /* Ranges of features that the kernel takes as equally important. A constant feature has none. */
 static void look_at_scales(const cgm_run *run, cgm_warnings *warnings)
 {
+    /* Of sealed shards the range is not known. */
+    const bool sealed = run->shard.sealed;
     const bool projected = run->features.n_components > 0;
     const int64_t d = projected ? run->features.n_features : run->shard.n_features;
-    const double *range = projected ? run->features.range : run->spread.range;
+    const double *range = projected ? run->features.range
+                          : sealed  ? run->spread.deviation
+                                    : run->spread.range;
     int64_t wide = -1;
     int64_t narrow = -1;
     for (int64_t f = 0; f < d; f++) {
@@ -62,10 +66,10 @@ static void look_at_scales(const cgm_run *run, cgm_warnings *warnings)
     if (run->config->scaling == CGM_SCALE_NONE && !apart && wide >= 0 &&
         range[wide] > CGM_SCALES_DIFFER * range[narrow]) {
         warn(warnings, "scales_differ",
-             "feature %lld has a range of %.4g and feature %lld one of %.4g (counted from 0), so "
+             "feature %lld has a %s of %.4g and feature %lld one of %.4g (counted from 0), so "
              "that %s hardly see the narrow ones; set features.scale%s",
-             (long long)wide, range[wide], (long long)narrow, range[narrow],
-             projected ? "components" : "distances",
+             (long long)wide, sealed && !projected ? "deviation" : "range", range[wide],
+             (long long)narrow, range[narrow], projected ? "components" : "distances",
              projected ? "" : ", or give kernel.lengthscale one number a feature");
     }
 }
@@ -472,6 +476,24 @@ static void look_at_downstream(const cgm_run *run, cgm_warnings *warnings)
     }
 }
 
+/* What only a rank with points of several parties could measure. */
+static void look_at_exchange(const cgm_run *run, cgm_warnings *warnings)
+{
+    const unsigned left_out = run->config->metrics & CGM_METRICS_OF_OTHERS;
+    party_names names = {0};
+    for (int k = 0; k < CGM_N_METRICS && run->shard.sealed; k++) {
+        if ((left_out >> k & 1U) != 0) {
+            name_party(&names, cgm_metric_name(k));
+        }
+    }
+    if (names.count > 0) {
+        warn(warnings, "metrics_left_out",
+             "with values.exchange = embeddings no rank sees other parties' points, and measures "
+             "that need them are missing: %s; leave them out of metrics.select",
+             names.text);
+    }
+}
+
 /* The texts follow the pointers, in one allocation. */
 static cgm_status warnings_create(cgm_comm *comm, int64_t most, cgm_warnings *warnings)
 {
@@ -503,6 +525,7 @@ cgm_status cgm_warnings_collect(cgm_comm *comm, const cgm_run *run, cgm_warnings
         look_at_targets(run, warnings);
         look_at_privacy(run, warnings);
         look_at_downstream(run, warnings);
+        look_at_exchange(run, warnings);
     }
     return status;
 }

@@ -76,9 +76,10 @@ static void make_shard(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, 
 }
 
 static void make_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
-                      int64_t n_candidates, bool sliced, double lengthscale, test_case *case_data)
+                      int64_t n_candidates, bool sliced, bool sealed, double lengthscale,
+                      test_case *case_data)
 {
-    *case_data = (test_case){0};
+    *case_data = (test_case){.shard = {.sealed = sealed}};
     make_shard(comm, n_parties, sizes, n_features, &case_data->shard);
     cgm_candidates *pool = &case_data->candidates;
     const cgm_candidates_shape shape = {.n_points = n_candidates};
@@ -98,19 +99,42 @@ static void make_case(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, i
 void case_make(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                int64_t n_candidates, double lengthscale, test_case *case_data)
 {
-    make_case(comm, n_parties, sizes, n_features, n_candidates, false, lengthscale, case_data);
+    make_case(comm, n_parties, sizes, n_features, n_candidates, false, false, lengthscale,
+              case_data);
+}
+
+void case_make_sealed(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
+                      int64_t n_candidates, double lengthscale, test_case *case_data)
+{
+    make_case(comm, n_parties, sizes, n_features, n_candidates, false, true, lengthscale,
+              case_data);
 }
 
 void case_make_sliced(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                       int64_t n_candidates, double lengthscale, test_case *case_data)
 {
-    make_case(comm, n_parties, sizes, n_features, n_candidates, true, lengthscale, case_data);
+    make_case(comm, n_parties, sizes, n_features, n_candidates, true, false, lengthscale,
+              case_data);
 }
 
 void case_sums(cgm_comm *comm, test_case *case_data)
 {
     assert_all_ranks(comm, cgm_kernel_sums_compute(comm, &case_data->shard, &case_data->candidates,
                                                    &case_data->kernel, &case_data->sums) == CGM_OK);
+}
+
+void case_embed(cgm_comm *comm, test_case *case_data, int64_t n_frequencies, bool orthogonal,
+                double epsilon, uint64_t seed, cgm_embedding *embedding)
+{
+    const cgm_embedding_options options = {n_frequencies, orthogonal, epsilon, 1e-6, seed};
+    cgm_kernel_sums_destroy(&case_data->sums);
+    assert_all_ranks(comm, cgm_embedding_create(comm, &case_data->shard, case_data->kernel.type,
+                                                &options, embedding) == CGM_OK);
+    assert_all_ranks(comm, cgm_embedding_measure(comm, &case_data->shard, &case_data->kernel,
+                                                 embedding) == CGM_OK);
+    assert_all_ranks(comm,
+                     cgm_embedding_sums(comm, &case_data->shard, &case_data->candidates,
+                                        &case_data->kernel, embedding, &case_data->sums) == CGM_OK);
 }
 
 double *case_party_sums(cgm_comm *comm, const cgm_kernel_sums *sums)

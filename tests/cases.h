@@ -6,6 +6,7 @@
 #ifndef CGM_TESTS_CASES_H
 #define CGM_TESTS_CASES_H
 
+#include "cgm/embedding.h"
 #include "cgm/h5.h"
 #include "cgm/kernel_sums.h"
 #include "cgm/lengthscale.h"
@@ -39,12 +40,22 @@ void case_make(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t 
 void case_make_sliced(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
                       int64_t n_candidates, double lengthscale, test_case *case_data);
 
+/** As case_make, with sealed shards: each party is whole on one rank, whatever their number.
+ * Collective. */
+void case_make_sealed(cgm_comm *comm, int64_t n_parties, const int64_t *sizes, int64_t n_features,
+                      int64_t n_candidates, double lengthscale, test_case *case_data);
+
 /** The point of a made-up case: party's, or the pool's for party = n_parties.  Local.
  * @param[out] point  [n_features] */
 void case_point(int64_t party, int64_t row, int64_t n_features, double *point);
 
 /** Collective. The kernel sums at the case's lengthscale. */
 void case_sums(cgm_comm *comm, test_case *case_data);
+
+/** Collective. The kernel sums at the case's lengthscale by embeddings, with noise unless epsilon
+ * is INFINITY; δ = 10⁻⁶. The pair is cgm_embedding_destroy. */
+void case_embed(cgm_comm *comm, test_case *case_data, int64_t n_frequencies, bool orthogonal,
+                double epsilon, uint64_t seed, cgm_embedding *embedding);
 
 /** Collective. S [n_parties][n_parties], whole on every rank; the caller frees it. */
 double *case_party_sums(cgm_comm *comm, const cgm_kernel_sums *sums);

@@ -69,6 +69,9 @@ static void test_defaults(void **state)
     assert_all_ranks(comm, config.reward_condition == CGM_REWARD_STABLE);
     assert_all_ranks(comm, config.n_inv_temp == 1 && config.inv_temp[0] == 1.0);
     assert_all_ranks(comm, config.patience == 0.1);
+    assert_all_ranks(comm, isinf(config.epsilon) && config.delta == 1e-6);
+    assert_all_ranks(comm, config.exchange == CGM_VALUES_SHARDS);
+    assert_all_ranks(comm, config.embedding_features == 0 && config.orthogonal);
     assert_all_ranks(comm, strcmp(config.output_file, "results.h5") == 0);
     assert_all_ranks(comm, !config.output_overwrite);
     assert_all_ranks(comm, config.seed == 1 && config.progress == 10.0);
@@ -149,6 +152,15 @@ static const refusal refusals[] = {
     {NULL, "--run.seed=-1", {"run.seed", "", ""}},
     {NULL, "--run.seed=18446744073709551616", {"run.seed", "", ""}},
     {NULL, "--run.progress=1e400", {"run.progress", "", ""}},
+    {NULL, "--values.epsilon=0", {"values.epsilon", ">= 1e-6", ""}},
+    {NULL, "--values.epsilon=nan", {"values.epsilon", "", ""}},
+    {NULL, "--values.epsilon=1", {"values.epsilon = 1", "values.exchange = shards", ""}},
+    {NULL, "--values.delta=0", {"values.delta", "<= 0.5", ""}},
+    {NULL, "--values.delta=1", {"values.delta", "<= 0.5", ""}},
+    {NULL, "--values.exchange=points", {"shards, embeddings", "", ""}},
+    {NULL, "--values.embedding_features=0", {"auto, or a whole number", "1 .. 1048576", ""}},
+    {NULL, "--values.embedding_features=1048577", {"1 .. 1048576", "", ""}},
+    {NULL, "--values.orthogonal=yes", {"false, true", "", ""}},
     {NULL, "--metrics.select=mmd", {"comma list of measures", "", ""}},
     {NULL, "--metrics.select=kl,kl", {"comma list of measures", "", ""}},
     {NULL, "--metrics.downstream_points=9", {">= 10", "", ""}},

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgm/cost.h"
@@ -17,7 +18,7 @@
 #include "cgm/simulate.h"
 #include "cgm/tolerance.h"
 
-enum { PATH_BYTES = 96, ARGUMENTS = 8 };
+enum { PATH_BYTES = 96, ARGUMENTS = 8, SPLIT_MOST = 200 };
 
 /* A run and the model of it. */
 typedef struct costed {
@@ -25,6 +26,8 @@ typedef struct costed {
     char data[PATH_BYTES];
     char options[PATH_BYTES];
     char result[PATH_BYTES];
+    char parties[PATH_BYTES]; /* directory of the parties' own files, where there are any */
+    bool split;               /* the parties are in such files */
     cgm_config config;
     cgm_shard shard;
     cgm_candidates pool;
@@ -38,13 +41,63 @@ typedef struct costed {
     cgm_cost cost;
 } costed;
 
+static void name_party_file(const costed *at, int party, char path[2 * PATH_BYTES])
+{
+    snprintf(path, 2 * PATH_BYTES, "%s/party%d.h5", at->parties, party);
+}
+
 static void remove_files(const costed *at)
 {
     cgm_comm_barrier(at->comm);
     if (at->comm->rank == 0) {
+        for (int i = 1; i <= SPLIT_MOST; i++) {
+            char path[2 * PATH_BYTES];
+            name_party_file(at, i, path);
+            remove(path);
+        }
+        rmdir(at->parties);
         remove(at->data);
         remove(at->options);
         remove(at->result);
+    }
+    cgm_comm_barrier(at->comm);
+}
+
+/* Copies /parties/party<number> of the data into a file of its own; false when there is none. */
+static bool split_party(const costed *at, const cgm_h5_file *from, int party)
+{
+    static const char *const names[] = {"data", "labels"};
+    char path[2 * PATH_BYTES];
+    cgm_h5_kind kind;
+    cgm_h5_file file;
+    snprintf(path, sizeof path, "/parties/party%d", party);
+    if (cgm_h5_find(from, path, &kind) != CGM_OK || kind == CGM_H5_MISSING) {
+        return false;
+    }
+    name_party_file(at, party, path);
+    cgm_status status = cgm_h5_create(at->comm, path, false, &file);
+    for (int k = 0; k < 2; k++) {
+        const cgm_h5_type type = k == 0 ? CGM_H5_DOUBLE : CGM_H5_INT64;
+        cgm_h5_info info;
+        snprintf(path, sizeof path, "/parties/party%d/%s", party, names[k]);
+        void *numbers = cgm_h5_read(from, path, NULL, type, &info);
+        assert_true(status == CGM_OK && numbers != NULL);
+        snprintf(path, sizeof path, "/%s", names[k]);
+        status = cgm_h5_write(&file, path, type, info.rank, info.dims, 0, info.dims[0], numbers);
+        free(numbers);
+    }
+    return cgm_h5_finish(&file) == CGM_OK;
+}
+
+static void split(const costed *at)
+{
+    if (at->split && at->comm->rank == 0) {
+        cgm_h5_file from;
+        mkdir(at->parties, 0700);
+        cgm_h5_open(at->comm, at->data, &from);
+        for (int i = 1; i <= SPLIT_MOST && split_party(at, &from, i); i++) {
+        }
+        cgm_h5_close(&from);
     }
     cgm_comm_barrier(at->comm);
 }
@@ -58,6 +111,7 @@ static void make_result(costed *at, const char *const *simulate, const char *opt
     snprintf(at->data, PATH_BYTES, "/tmp/cgm-test-cost-%lld-data.h5", (long long)process);
     snprintf(at->options, PATH_BYTES, "/tmp/cgm-test-cost-%lld.ini", (long long)process);
     snprintf(at->result, PATH_BYTES, "/tmp/cgm-test-cost-%lld-result.h5", (long long)process);
+    snprintf(at->parties, PATH_BYTES, "/tmp/cgm-test-cost-%lld-parties", (long long)process);
     remove_files(at); /* what a test that failed left */
     comm->error = (cgm_error){.status = CGM_OK};
     char copies[ARGUMENTS + 2][PATH_BYTES];
@@ -70,12 +124,14 @@ static void make_result(costed *at, const char *const *simulate, const char *opt
         arguments[count] = copies[count];
     }
     assert_all_ranks(comm, cgm_simulate(comm, count, arguments) == CGM_OK);
+    split(at);
     if (comm->rank == 0) {
         FILE *file = fopen(at->options, "w");
         fprintf(file,
-                "[input]\nparties = %s\n[output]\nfile = %s\n[reward]\ncondition = individual\n"
+                "[input]\nparties = %s\ncandidates = %s\n[output]\nfile = %s\n[reward]\ncondition "
+                "= individual\n"
                 "[run]\nprogress = 0\n%s",
-                at->data, at->result, options);
+                at->split ? at->parties : at->data, at->split ? at->data : "", at->result, options);
         fclose(file);
     }
     cgm_comm_barrier(comm);
@@ -90,7 +146,7 @@ static void read_result(costed *at)
     static const char *const names[] = {"/timings/rank_kernel_evaluations",
                                         "/timings/rank_bytes_sent", "/timings/rank_bytes_received"};
     cgm_comm *comm = at->comm;
-    assert_all_ranks(comm, cgm_shard_read(comm, at->data, &at->shard) == CGM_OK);
+    assert_all_ranks(comm, cgm_pipeline_read_parties(comm, &at->config, &at->shard) == CGM_OK);
     const bool is_read = at->config.generator_type == CGM_GENERATOR_FILE;
     assert_all_ranks(comm, cgm_candidates_read(comm, is_read ? at->data : at->result, &at->shard,
                                                at->config.pool_placement, &at->pool) == CGM_OK);
@@ -231,12 +287,14 @@ static void count_model(costed *at)
         .classes = classes,
         .config = &at->config,
         .shard = &at->shard,
+        .files = at->split,
         .n_candidates = at->pool.n_points,
         .first_candidate = at->pool.first,
         .sliced = at->pool.sliced,
         .is_pool_projected = at->pool.is_projected,
         .has_candidate_labels = true,
-        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, n_features),
+        .search = cgm_cost_search_of(passes, lengthscale, spread.overall, n_features,
+                                     at->split ? CGM_EMBEDDING_RUNGS : CGM_LADDER_RUNGS),
         .draws = at->draws,
         .rewards = {at->points, at->candidates, at->different},
     };
@@ -324,10 +382,12 @@ static void compare(costed *at)
                 modelled[2][r] = work->bytes_received;
             }
             if (stage == CGM_COST_METRICS) {
-                compare_metrics(at, counted, (const double **)modelled);
+                if (!at->split) { /* else nothing is evaluated */
+                    compare_metrics(at, counted, (const double **)modelled);
+                }
                 continue;
             }
-            if (stage == CGM_COST_SAMPLING) {
+            if (stage == CGM_COST_SAMPLING && !at->split) {
                 compare_sampling(at, counted, (const double **)modelled);
                 continue;
             }
@@ -347,9 +407,10 @@ static void compare(costed *at)
     }
 }
 
-static void cost_run(cgm_comm *comm, const char *const *simulate, const char *options)
+static void cost_run_of(cgm_comm *comm, bool is_split, const char *const *simulate,
+                        const char *options)
 {
-    costed at = {.comm = comm};
+    costed at = {.comm = comm, .split = is_split};
     make_result(&at, simulate, options);
     read_result(&at);
     read_rewards(&at);
@@ -368,6 +429,11 @@ static void cost_run(cgm_comm *comm, const char *const *simulate, const char *op
     cgm_shard_destroy(&at.shard);
     cgm_config_destroy(&at.config);
     remove_files(&at);
+}
+
+static void cost_run(cgm_comm *comm, const char *const *simulate, const char *options)
+{
+    cost_run_of(comm, false, simulate, options);
 }
 
 #define OPTIONS(...)                                                                               \
@@ -453,6 +519,20 @@ static void test_many_parties(void **state)
              MEASURES ", significance\nsignificance_points = 200\n");
 }
 
+/* Without points: few parties and many, one lengthscale and a search for it. */
+static void test_embeddings(void **state)
+{
+    cost_run_of(*state, true,
+                OPTIONS("--parties=5", "--points=400", "--sizes=heavy", "--candidates=2601",
+                        "--features=3"),
+                "[values]\nexchange = embeddings\nembedding_features = 200\n[sampling]\n"
+                "inv_temp = 1, inf\n[features]\nscale = standard\n");
+    cost_run_of(*state, true,
+                OPTIONS("--parties=70", "--points=9", "--sizes=heavy", "--candidates=700"),
+                "[values]\nexchange = embeddings\nembedding_features = 50\n[kernel]\n"
+                "type = rq\nlengthscale = 0.3\n");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +540,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_generated_pool), cmocka_unit_test(test_pool_of_a_network),
         cmocka_unit_test(test_projection),     cmocka_unit_test(test_projected_pool),
         cmocka_unit_test(test_fewest_parties), cmocka_unit_test(test_many_parties),
+        cmocka_unit_test(test_embeddings),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);
 }

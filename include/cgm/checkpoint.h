@@ -14,7 +14,8 @@
  * - /kernel       attributes value, passes, always_valid;
  * - /partial      kernel sums under way: party_sums, party_candidate_sums (exact, two words each),
  *   candidate_layers, units;
- * - /sums         kernel sums, as in a result;
+ * - /sums         kernel sums, as in a result; or /embedding with the parties' means, and the noise
+ *   that is in them, which is never drawn again;
  * - /sampling     of every chain finished, draws, reached, n_rows, first_row; indices and values of
  *   all their rows.
  */
@@ -22,6 +23,7 @@
 #define CGM_CHECKPOINT_H
 
 #include "cgm/config.h"
+#include "cgm/embedding.h"
 #include "cgm/kernel_sums.h"
 #include "cgm/lengthscale.h"
 #include "cgm/sampling.h"
@@ -95,6 +97,12 @@ const cgm_pause *cgm_checkpoint_pause_of(const cgm_checkpoint *checkpoint, cgm_k
  * @return the same code on every rank: CGM_OK, CGM_STOPPED, CGM_ERR_OUTPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_checkpoint_stage_ended(cgm_comm *comm, cgm_checkpoint *checkpoint, cgm_kept kept);
+
+/** The means of an embedding that was found, from CGM_KEPT_SUMS on.  Collective.
+ * @param[in,out] embedding  created; sigma must be that of then
+ * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY */
+cgm_status cgm_checkpoint_read_means(cgm_comm *comm, const cgm_checkpoint *checkpoint,
+                                     cgm_embedding *embedding);
 
 /** Local, on rank 0. The run is complete: its checkpoints are removed. */
 void cgm_checkpoint_remove(const cgm_checkpoint *checkpoint);

@@ -11,6 +11,7 @@
 
 #include "cgm/comm.h"
 #include "cgm/dense.h"
+#include "cgm/embedding.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
 #include "cgm/generator_gan.h"
@@ -50,6 +51,11 @@ typedef struct cgm_config {
     int64_t n_components; /**< of features_type CGM_FEATURES_PCA; >= 1 */
     bool whiten;
     cgm_eigensolver eigensolver;
+    cgm_values_exchange exchange;
+    int64_t embedding_features; /**< random frequencies; 0: as many as suit the noise */
+    bool orthogonal;            /**< in orthogonal blocks */
+    double epsilon;             /**< > 0; INFINITY: no differential privacy, no noise */
+    double delta;               /**< (0, 0.5] */
     cgm_shapley_method shapley_method;
     cgm_semivalue semivalue;
     double shapley_tolerance;

@@ -124,9 +124,10 @@ const cgm_cost_work *cgm_cost_of(const cgm_cost *cost, cgm_cost_stage stage, int
 /**
  * What a search that ended at a lengthscale after so many passes consisted of.  Local.  MATH.md §3:
  * down the ladder, then trials: ends of the bracket that the ladder leaves in doubt, and inside it.
- * @param[in] deviation  sd of T (spread.h)
+ * @param[in] deviation      sd of T (spread.h)
+ * @param[in] rungs_of_pass  at the most: CGM_LADDER_RUNGS, or with embeddings CGM_EMBEDDING_RUNGS
  */
 cgm_cost_search cgm_cost_search_of(int64_t passes, double lengthscale, double deviation,
-                                   int64_t n_features);
+                                   int64_t n_features, int64_t rungs_of_pass);
 
 #endif

@@ -83,6 +83,15 @@ bool cgm_dense_is_shared(int64_t n, cgm_eigensolver solver);
  * with eigenvectors by ScaLAPACK it takes memory for four times as many. */
 int64_t cgm_dense_entries(int64_t n, cgm_eigensolver solver, int size, int rank);
 
+/**
+ * In place: a rotation, orthogonal with determinant 1 or −1, from a square matrix: Q of its QR
+ * decomposition, columns times the sign of R's diagonal, which is uniformly distributed where the
+ * entries are independent normal numbers.  Local.
+ * @param[in,out] a  [n][n] column-major or row-major: both are as random
+ * @return CGM_OK, CGM_ERR_MEMORY
+ */
+cgm_status cgm_dense_rotation(cgm_comm *comm, int64_t n, double *a);
+
 /** Local. Versions of BLAS and ScaLAPACK as the libraries report them. */
 const char *cgm_dense_blas_version(void);
 void cgm_dense_scalapack_version(char text[32]);

@@ -13,6 +13,8 @@
 
 typedef struct cgm_diagnostics {
     bool sufficient_condition; /**< the authors' condition for v({i}) ≥ 0 holds for all parties */
+    bool sufficient_unknown;   /**< it was not looked at: shards are sealed, and it takes distances
+                                  between points of different parties */
     int64_t monotone_violations; /**< (Q, i) with v(Q ∪ i) < v(Q), of those looked at */
     int64_t marginals;     /**< number of (Q, i) looked at: all up to CGM_ENUMERATE_MAX parties,
                                 else those along seeded orders */

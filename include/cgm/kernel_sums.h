@@ -63,6 +63,8 @@ typedef struct cgm_kernel_sums {
                            whole panels but for the last */
     double *party_sums; /**< those rows of S, [rows held here][n_parties] */
     double *own_sums;   /**< S_ii [n_parties] */
+    double *start_sums; /**< [n_parties] S_ii that rewards start from, where own_sums are not exact
+                           (embedding.h); or NULL */
     double *row_totals; /**< Σ_j S_ij [n_parties], added exactly */
     double *reference_sums;       /**< t [n_parties] */
     double *party_candidate_sums; /**< X [n_parties] */
@@ -99,6 +101,9 @@ cgm_status cgm_kernel_sums_complete(cgm_comm *comm, const cgm_shard *shard,
 
 /** Local. Row i of S, which this rank must hold. */
 const double *cgm_kernel_sums_row(const cgm_comm *comm, const cgm_kernel_sums *sums, int64_t i);
+
+/** Local. S_ii of a party that its reward starts from: exact. */
+double cgm_kernel_sums_start(const cgm_kernel_sums *sums, int64_t party);
 
 /** Local. How n_parties rows are shared among size ranks. first_row [size + 1] */
 void cgm_kernel_sums_share_rows(int64_t n_parties, int size, int64_t *first_row);

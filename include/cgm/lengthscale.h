@@ -10,6 +10,10 @@
 #include "cgm/accumulator.h"
 #include "cgm/pairs.h"
 
+/** Rungs of the ladder in a pass with embeddings, where each costs the same: as many as a cubic
+ * goes through. */
+enum { CGM_EMBEDDING_RUNGS = 4 };
+
 typedef enum cgm_lengthscale_rule {
     CGM_LENGTHSCALE_NONNEGATIVE,
     CGM_LENGTHSCALE_MEDIAN,
@@ -38,6 +42,7 @@ typedef struct cgm_lengthscale_course {
     const cgm_lengthscale *known;         /**< chosen by an earlier run by the same rule; or NULL */
     const cgm_lengthscale_partial *begin; /**< or NULL */
     const cgm_pause *pause;               /**< keeps a cgm_lengthscale_partial; or NULL */
+    struct cgm_frequencies *frequencies;  /**< values come from embeddings by them; or NULL */
 } cgm_lengthscale_course;
 
 /** Local. The word for a rule in options and output. */

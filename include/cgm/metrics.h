@@ -26,7 +26,10 @@ typedef enum cgm_metric {
 enum {
     CGM_N_METRICS = 7,
     CGM_METRICS_NONE = 0,
-    CGM_METRICS_ALL = (1 << 6) - 1 /**< everything but significance */
+    CGM_METRICS_ALL = (1 << 6) - 1, /**< everything but significance */
+    /** Those that take points of several parties together. */
+    CGM_METRICS_OF_OTHERS =
+        CGM_METRIC_KL | CGM_METRIC_DOWNSTREAM | CGM_METRIC_PRIVACY | CGM_METRIC_SIGNIFICANCE
 };
 
 /** Columns of the table of a β, one number a party; named as their datasets. */
@@ -85,7 +88,8 @@ const char *cgm_metric_column_name(cgm_metric_column column);
 unsigned cgm_metric_of_column(cgm_metric_column column);
 
 /**
- * All selected measures.  Collective.
+ * All selected measures.  Collective.  Where shards are sealed those of CGM_METRICS_OF_OTHERS stay
+ * missing.
  * @param[in]  run      sampling stands
  * @param[out] metrics  the pair is cgm_metrics_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY

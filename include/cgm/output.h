@@ -47,6 +47,7 @@ cgm_status cgm_output_write(cgm_comm *comm, const cgm_run *run);
  *   /reward     r; v_star and rho, which are the program's, not a party's
  *   /sums       party_sums [1][1]: S_ii; reference_sums: t_i; n_reference: n
  *   /kernel     lengthscale [1 or d]; type
+ *   /privacy    sigma [1]; exchange, where values come from embeddings
  *   /features   mean, scale [d], where features were scaled: of all parties together
  *   /sampling/beta_<beta>  offsets [2], data, labels, indices, values, start_value, target,
  * reached, draws: the party's own; and candidate_sums: u of the points that it was paid

@@ -43,8 +43,9 @@ typedef struct cgm_picture {
 } cgm_picture;
 
 /**
- * Choose the axes and count.  Collective; three passes over the parties' points, one more for each
- * pair of features where principal components are taken.  The same bits at every number of ranks.
+ * Choose the axes and count.  Collective; none where shards are sealed; three passes over the
+ * parties' points, one more for each pair of features where principal components are taken.  The
+ * same bits at every number of ranks.
  * @param[in]  features  what was done to the points of the shard, which is undone here
  * @param[out] picture   the pair is cgm_picture_destroy, after errors too
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY, CGM_ERR_BUG

@@ -9,6 +9,7 @@
 #include "cgm/coalition.h"
 #include "cgm/config.h"
 #include "cgm/diagnostics.h"
+#include "cgm/embedding.h"
 #include "cgm/features.h"
 #include "cgm/generator.h"
 #include "cgm/incentives.h"
@@ -47,6 +48,7 @@ typedef struct cgm_run {
     cgm_spread spread;
     cgm_kernel kernel;
     cgm_lengthscale lengthscale;
+    cgm_embedding embedding; /**< zeroed unless values come from embeddings */
     cgm_kernel_sums sums;
     cgm_values values;
     cgm_diagnostics diagnostics;
@@ -65,6 +67,14 @@ typedef struct cgm_run {
  * @return the same code on every rank
  */
 cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command);
+
+/** Read the parties as values.exchange wants it.  Collective.  As cgm_shard_read or
+ * cgm_shard_read_sealed. */
+cgm_status cgm_pipeline_read_parties(cgm_comm *comm, const cgm_config *config, cgm_shard *shard);
+
+/** Local. Where the pool shall lie: where points stay, a rank draws its own parties' rewards, from
+ * all of the pool. */
+cgm_pool_placement cgm_pipeline_placement(const cgm_config *config);
 
 /**
  * The input alone, as `cgm run` reads and checks it: shard, candidates (announced, where they will

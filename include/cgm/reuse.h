@@ -14,6 +14,7 @@ struct cgm_run;
 /** Zeroed: nothing is taken over. Must not move once opened. */
 typedef struct cgm_reuse {
     const char *path; /**< of the earlier result; NULL: none */
+    bool embedded;    /**< its sums come from embeddings: they are none of this run's */
     bool same_points; /**< pool, scaling and instruction set are the earlier run's */
     bool same_all;    /**< and so are all parties, the kernel and the rule for its lengthscale */
     int64_t n_kept;   /**< parties in the earlier result */

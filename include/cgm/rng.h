@@ -25,7 +25,11 @@ typedef enum cgm_rng_purpose {
     CGM_RNG_GAN_MEASURE = 19,   /**< its measure: directions, and the sample */
     CGM_RNG_GAN_CANDIDATE = 20, /**< candidates drawn from it */
     CGM_RNG_CENTRES = 24,       /**< choice of points that mixtures start from */
-    CGM_RNG_CANDIDATE = 25      /**< candidates drawn from a mixture */
+    CGM_RNG_CANDIDATE = 25,     /**< candidates drawn from a mixture */
+    CGM_RNG_FREQUENCY = 32,     /**< embeddings: directions of frequencies */
+    CGM_RNG_LENGTH = 33,        /**< their lengths, of orthogonal ones */
+    CGM_RNG_SHAPE = 34,         /**< what rational quadratic kernels mix frequencies of */
+    CGM_RNG_CELL = 35           /**< made-up cells that mixtures of sealed points start from */
 } cgm_rng_purpose;
 
 /** A stream: all numbers of one seed, name and purpose. */

@@ -67,6 +67,8 @@ typedef struct cgm_sampling_plan {
     int n_teams;      /**< 1 .. ranks; teams are as even as may be, ranks in order */
     int64_t n_chains; /**< that a team advances together, 1 .. CGM_TEAM_CHAINS */
     bool by_chain;    /**< a task is a party at one β, not at all of them */
+    bool at_home; /**< every rank is a team and draws for the parties that it keeps, whose points
+                     stay there */
 } cgm_sampling_plan;
 
 /**
@@ -78,6 +80,11 @@ typedef struct cgm_sampling_plan {
  */
 cgm_sampling_plan cgm_sampling_plan_for(int size, int64_t n_parties, int64_t n_inv_temp,
                                         const cgm_candidates *candidates);
+
+/** Local. The plan for sealed shards (shard.h): every rank draws for its own parties alone. The
+ * pool must not be sliced. */
+cgm_sampling_plan cgm_sampling_plan_at_home(int size, int64_t n_inv_temp,
+                                            const cgm_candidates *candidates);
 
 /**
  * Rewards of all parties at every inverse temperature.  Collective.
@@ -93,7 +100,8 @@ cgm_status cgm_sampling_draw_planned(cgm_comm *comm, const cgm_shard *shard,
                                      const cgm_sampling_rules *rules, const cgm_sampling_plan *plan,
                                      const cgm_sampling_course *course, cgm_sampling *sampling);
 
-/** As cgm_sampling_draw_planned, by cgm_sampling_plan_for.  Collective. */
+/** As cgm_sampling_draw_planned, by cgm_sampling_plan_for or, where shards are sealed,
+ * cgm_sampling_plan_at_home.  Collective. */
 cgm_status cgm_sampling_draw(cgm_comm *comm, const cgm_shard *shard,
                              const cgm_candidates *candidates, const cgm_kernel *kernel,
                              const cgm_kernel_sums *sums, const cgm_reward *reward,

@@ -25,7 +25,8 @@ typedef struct cgm_shard {
     int64_t *first_point; /**< [size + 1] rank r is home to these of all parties' points, counted
                              from the first point of the first party */
     bool whole; /**< every party is at home on its keeper alone: so while there are at least as many
-                   parties as ranks */
+                   parties as ranks, or where shards are sealed */
+    bool sealed; /**< no point, nor any of its coordinates, may leave the rank that read it */
 
     int64_t n_shares;      /**< parties at home here, in whole or in part */
     int64_t *share_party;  /**< [n_shares] ascending */
@@ -57,6 +58,14 @@ cgm_status cgm_shard_place(cgm_comm *comm, bool by_count, cgm_shard *shard);
  * @return the same code on every rank: CGM_OK, CGM_ERR_INPUT, CGM_ERR_MEMORY
  */
 cgm_status cgm_shard_read(cgm_comm *comm, const char *path, cgm_shard *shard);
+
+/**
+ * As cgm_shard_read, but what is read stays: each party is whole on its keeper, ranks beyond the
+ * parties have none, and the parties must be in files of their own, so that no rank reads what is
+ * not its own.  Collective.
+ * @return as cgm_shard_read; CGM_ERR_INPUT also where all parties are in one file
+ */
+cgm_status cgm_shard_read_sealed(cgm_comm *comm, const char *path, cgm_shard *shard);
 
 /**
  * Natural order of names: runs of digits compare as numbers, party2 before party10.  Local.

@@ -22,6 +22,8 @@ typedef struct cgm_spread {
 /**
  * Measure the reference set T, or the parties' points alone.  Collective.  Two passes over the
  * points; the same bits on every rank, at every number of ranks.
+ * Where shards are sealed no point's coordinate is told: range is then a power of two that bounds
+ * distances from the mean, centre the mean, and pool_centre the middle of the pool's range as ever.
  * @param[in]  candidates  NULL: the parties alone
  * @param[out] spread      owned by the caller; the pair is cgm_spread_destroy
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY

@@ -56,6 +56,9 @@
 /** Picture: the least standard deviation that an axis has, relative to where its points lie or, of
  * a principal component, to the first one's. */
 #define CGM_PICTURE_WIDTH 1e-12
+/** A feature whose points are closer to their mean than this share of it is constant but for
+ * rounding. */
+#define CGM_CONSTANT_FEATURE 1e-14
 /** Rounding floor of a Shapley error estimate, relative to max |φ| (MATH.md §4). */
 #define CGM_SHAPLEY_ROUNDING 1e-13
 /** Rounding of a leave-one-out value, relative to v(N). */
@@ -156,6 +159,14 @@
 #define CGM_TEST_GAN_CANDIDATE 1e-12
 /** What training leaves of the MMD² of an untrained network on a made-up distribution. */
 #define CGM_TEST_GAN_LEARNED 0.1
+/** Deviations of noise against published ones: absolute; the guarantee that they give against the
+ * one asked for: relative. */
+#define CGM_TEST_CALIBRATION 1e-10
+#define CGM_TEST_DELTA 1e-9
+/** Embeddings: a cosine or sine against the library's, absolute; sums and products of some of them
+ * in another order. */
+#define CGM_TEST_COSINE 2e-16
+#define CGM_TEST_EMBEDDING 1e-11
 /** Probability that a correct program fails a statistical test (the seed is fixed, so it fails
  * always or never). */
 #define CGM_TEST_SIGNIFICANCE 1e-4

@@ -74,6 +74,7 @@ for setting in sampling.inv_temp=-1 sampling.inv_temp=nan sampling.inv_temp=1,1 
     sampling.inv_temp= sampling.patience=0 sampling.patience=1.5 shapley.tolerance=-1 \
     shapley.method=guess shapley.semivalue=none kernel.type=linear kernel.lengthscale=0 \
     kernel.lengthscale=-1 kernel.lengthscale=inf reward.condition=fair output.overwrite=maybe \
+    values.epsilon=0 values.epsilon=-1 values.epsilon=1 values.delta=0 values.delta=1 \
     run.seed=-1 run.seed=1.5 run.seed=99999999999999999999 run.progress=-1 input.parties=; do
     run 1 run good.ini "--$setting"
     refused "$setting" 2 "${setting%%=*}"
