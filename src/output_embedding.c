@@ -19,14 +19,18 @@ static void tell_outside(const cgm_run *run, char outside[OUTSIDE_ROOM])
                  "what is told of them");
     } else {
         const bool scaled = config->scaling != CGM_SCALE_NONE;
+        const bool projected = config->features_type == CGM_FEATURES_PCA;
         const bool drawn = config->generator_type != CGM_GENERATOR_FILE;
         const bool measured = (config->metrics & ~(unsigned)CGM_METRICS_OF_OTHERS) != 0;
         snprintf(outside, OUTSIDE_ROOM,
                  "the guarantee is for each party's mean embedding, told once%s; outside it are "
                  "the numbers of points and checksums in /parties, and the rewards, which a party "
                  "draws by its own points: /sampling%s%s%s%s",
-                 scaled ? ", of points as features.scale leaves them" : "",
-                 scaled ? "; the scaling in /features, fitted on raw points" : "",
+                 scaled || projected ? ", of points as features.scale and features.type leave them"
+                                     : "",
+                 projected ? "; the components in /features, fitted on raw points"
+                 : scaled  ? "; the scaling in /features, fitted on raw points"
+                           : "",
                  drawn ? "; the generative model and its pool, fitted on raw points" : "",
                  measured ? "; /metrics, which are of raw points and rewards" : "",
                  run->candidates.n_points > 0 && !drawn
