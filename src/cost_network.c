@@ -64,9 +64,8 @@ void cgm_cost_count_network(cgm_cost_model *of)
     const double measurements = (double)cgm_gan_measurements(options->steps);
     const double classes = (double)network.n_classes;
     if (of->shard->has_labels) {
-        /* Of a class, the bounds of its parties and features, and its points. */
-        const double bounds = 2.0 * (1.0 + (double)network.n_features);
-        cgm_cost_reduction(of, classes * bounds * sizeof(double));
+        /* Of a class, the bounds of its parties and checksums, and its points. */
+        cgm_cost_reduction(of, classes * 4.0 * sizeof(double));
         cgm_cost_reduction(of, classes * sizeof(int64_t));
     }
     cgm_cost_broadcast(of, 0, parameters * sizeof(double));
@@ -92,7 +91,7 @@ double cgm_cost_network_bytes(const cgm_cost_model *of)
         (2.0 * threads + 1.0) * (double)cgm_gan_space_numbers(&network, CGM_GAN_BLOCK);
     const double measure =
         CGM_GAN_DIRECTIONS * d + 4.0 * groups * NUMBERS + CGM_GAN_BLOCK * (d + CGM_GAN_DIRECTIONS);
-    const double classes = 2.0 * groups * (1.0 + d);
+    const double classes = 4.0 * groups;
     return ((4.0 + threads) * parameters + 2.0 * generator + spaces + measure + classes +
             (double)of->shard->n_parties) *
                sizeof(double) +

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cgm/labels.h"
+#include "cgm/points.h"
 
 /* The label is what a class begins with. */
 static int compare_labels(const void *left, const void *right)
@@ -30,14 +31,17 @@ static cgm_status list_classes(cgm_comm *comm, const cgm_shard *shard, cgm_gan_c
     return status;
 }
 
-/* Numbers of every class whose least over all points is wanted: of the party and of each feature,
- * and of their opposites. */
-static int64_t bounds_of(const cgm_shard *shard)
+/* Numbers of every class whose least over all points is wanted: of the party and of a point's
+ * checksum, so that no coordinate is told, and of their opposites. */
+enum { BOUNDS = 4 };
+
+/* As a number that a double holds. */
+static double checksum_of(const double *point, int64_t n_features)
 {
-    return 2 * (1 + shard->n_features);
+    return (double)(cgm_points_checksum(point, NULL, 0, 1, 1, n_features) >> 11);
 }
 
-/* bounds [count][bounds_of] */
+/* bounds [count][BOUNDS] */
 static void lower_bounds(const cgm_shard *shard, const cgm_gan_classes *classes, double *bounds)
 {
     const int64_t d = shard->n_features;
@@ -45,51 +49,45 @@ static void lower_bounds(const cgm_shard *shard, const cgm_gan_classes *classes,
         const double party = (double)shard->share_party[k];
         for (int64_t i = shard->share_first[k]; i < shard->share_first[k + 1]; i++) {
             const int64_t class = cgm_gan_classes_of(classes, shard->labels[i]);
-            double *of_class = bounds + class * bounds_of(shard);
+            const double place = checksum_of(shard->points + i * d, d);
+            double *of_class = bounds + class * BOUNDS;
             classes->list[class].n_points++;
             of_class[0] = fmin(of_class[0], party);
             of_class[1] = fmin(of_class[1], -party);
-            for (int64_t f = 0; f < d; f++) {
-                const double value = shard->points[i * d + f];
-                of_class[2 + 2 * f] = fmin(of_class[2 + 2 * f], value);
-                of_class[3 + 2 * f] = fmin(of_class[3 + 2 * f], -value);
-            }
+            of_class[2] = fmin(of_class[2], place);
+            of_class[3] = fmin(of_class[3], -place);
         }
     }
 }
 
-static void describe_class(const double *bounds, int64_t n_features, cgm_gan_class *class)
+static void describe_class(const double bounds[BOUNDS], cgm_gan_class *class)
 {
     class->only_party = bounds[0] == -bounds[1] ? (int64_t)bounds[0] : -1;
-    class->is_one_place = true;
-    for (int64_t f = 1; f <= n_features; f++) {
-        class->is_one_place = class->is_one_place && bounds[2 * f] == -bounds[2 * f + 1];
-    }
+    class->is_one_place = bounds[2] == -bounds[3];
 }
 
 /* Collective. Points of every class, who has them and where they are. */
 static cgm_status describe_classes(cgm_comm *comm, const cgm_shard *shard, cgm_gan_classes *classes)
 {
-    const int64_t numbers = bounds_of(shard);
-    double *bounds = cgm_alloc(comm, classes->count * numbers, sizeof *bounds);
+    double *bounds = cgm_alloc(comm, classes->count * BOUNDS, sizeof *bounds);
     int64_t *points = cgm_alloc(comm, classes->count, sizeof *points);
     cgm_status status = cgm_agree(comm, bounds == NULL || points == NULL ? CGM_ERR_MEMORY : CGM_OK);
     if (status == CGM_OK) {
-        for (int64_t k = 0; k < classes->count * numbers; k++) {
+        for (int64_t k = 0; k < classes->count * BOUNDS; k++) {
             bounds[k] = INFINITY;
         }
         lower_bounds(shard, classes, bounds);
         for (int64_t k = 0; k < classes->count; k++) {
             points[k] = classes->list[k].n_points;
         }
-        cgm_comm_min(comm, bounds, classes->count * numbers);
+        cgm_comm_min(comm, bounds, classes->count * BOUNDS);
         cgm_comm_sum(comm, points, classes->count);
         int64_t until = 0;
         for (int64_t k = 0; k < classes->count; k++) {
             until += points[k];
             classes->list[k].n_points = points[k];
             classes->portions[k + 1] = (double)until / (double)shard->n_points;
-            describe_class(bounds + k * numbers, shard->n_features, &classes->list[k]);
+            describe_class(bounds + k * BOUNDS, &classes->list[k]);
         }
     }
     free(bounds);
