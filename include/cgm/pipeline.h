@@ -66,6 +66,9 @@ typedef struct cgm_run {
  */
 cgm_status cgm_pipeline_run(cgm_comm *comm, const cgm_config *config, const char *command);
 
+/** Local. The file that a pool is read from: input.candidates, or that of the parties. */
+const char *cgm_pipeline_pool_path(const cgm_config *config);
+
 /**
  * The input alone, as `cgm run` reads and checks it: shard, candidates (announced, where they will
  * be drawn), testset, input_checksum.  Collective.
