@@ -66,11 +66,6 @@ typedef struct range {
 
 /* ---- input ---- */
 
-static const char *pool_path(const cgm_config *config)
-{
-    return config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
-}
-
 /* This rank's part of the pool, piece by piece, for its errors alone. */
 static cgm_status validate_pool(cgm_comm *comm, const forecast *of)
 {
@@ -89,7 +84,7 @@ static cgm_status validate_pool(cgm_comm *comm, const forecast *of)
     cgm_h5_file file = {0};
     cgm_status status = CGM_ERR_MEMORY;
     if (points != NULL && labels != NULL) {
-        status = cgm_h5_open(comm, pool_path(of->config), &file);
+        status = cgm_h5_open(comm, cgm_pipeline_pool_path(of->config), &file);
     }
     for (; first < end && status == CGM_OK; first += room) {
         const int64_t rows = end - first < room ? end - first : room;
@@ -123,21 +118,27 @@ static cgm_status list_classes(cgm_comm *comm, forecast *of)
     return status;
 }
 
+/* Of points as generator and kernel see them. */
+static int64_t features_seen(const forecast *of)
+{
+    const int64_t k = cgm_config_components(of->config);
+    return k > 0 ? k : of->shard.n_features;
+}
+
 /* The pool in its file, or what it will be. */
 static cgm_status describe_pool(cgm_comm *comm, forecast *of)
 {
     if (!is_generated(of)) {
-        const char *path = pool_path(of->config);
+        const char *path = cgm_pipeline_pool_path(of->config);
         cgm_status status = cgm_candidates_describe(comm, path, of->shard.n_features, &of->pool);
         return status == CGM_OK ? cgm_projection_check_shape(
                                       comm, path, cgm_config_components(of->config), &of->pool)
                                 : status;
     }
-    const int64_t k = cgm_config_components(of->config);
     of->pool = (cgm_candidates_shape){.n_points = of->config->generator_size,
                                       .has_labels = of->shard.has_labels,
-                                      .is_projected = k > 0,
-                                      .n_features = k > 0 ? k : of->shard.n_features};
+                                      .is_projected = cgm_config_components(of->config) > 0,
+                                      .n_features = features_seen(of)};
     return list_classes(comm, of);
 }
 
@@ -186,13 +187,6 @@ static cgm_status read_input(cgm_comm *comm, forecast *of)
 }
 
 /* ---- the model at both ends ---- */
-
-/* Of points as generator and kernel see them. */
-static int64_t features_seen(const forecast *of)
-{
-    const int64_t k = cgm_config_components(of->config);
-    return k > 0 ? k : of->shard.n_features;
-}
 
 /* Every start takes so many iterations. */
 static void assume_iterations(forecast *of, int64_t iterations)

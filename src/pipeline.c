@@ -38,7 +38,7 @@ static bool are_in_one_file(cgm_comm *comm, const cgm_config *config)
     return answer;
 }
 
-static const char *pool_path(const cgm_config *config)
+const char *cgm_pipeline_pool_path(const cgm_config *config)
 {
     return config->input_candidates[0] != '\0' ? config->input_candidates : config->input_parties;
 }
@@ -90,7 +90,7 @@ cgm_status cgm_pipeline_read_parties(cgm_comm *comm, const cgm_config *config, c
 cgm_status cgm_pipeline_read(cgm_comm *comm, cgm_run *run)
 {
     const cgm_config *config = run->config;
-    const char *pool = pool_path(config);
+    const char *pool = cgm_pipeline_pool_path(config);
     cgm_status status = cgm_pipeline_read_parties(comm, config, &run->shard);
     if (status == CGM_OK && config->generator_type == CGM_GENERATOR_FILE) {
         status = cgm_candidates_read(comm, pool, &run->shard, cgm_pipeline_placement(config),
@@ -141,7 +141,8 @@ static cgm_status project_features(cgm_comm *comm, cgm_run *run)
     cgm_status status = cgm_projection_apply(comm, &rules, &run->shard, &run->candidates,
                                              &run->testset, &run->features);
     if (status == CGM_OK && run->candidates.is_projected) {
-        status = cgm_projection_check_pool(comm, pool_path(config), &rules, &run->features);
+        status =
+            cgm_projection_check_pool(comm, cgm_pipeline_pool_path(config), &rules, &run->features);
     }
     return status;
 }

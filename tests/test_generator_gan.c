@@ -1,5 +1,6 @@
 /* The generative network: batches, candidates against each other and against the parameters in the
  * output, data at the edge. */
+// without: valgrind
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

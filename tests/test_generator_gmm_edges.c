@@ -1,6 +1,7 @@
 // Gaussian mixtures of degenerate points, and a pause in their training.
 //
 // ranks: 1 2 3 5
+// without: valgrind
 #include "harness.h"
 
 #include <math.h>

@@ -76,6 +76,9 @@ cgm_status cgm_pipeline_read_parties(cgm_comm *comm, const cgm_config *config, c
  * all of the pool. */
 cgm_pool_placement cgm_pipeline_placement(const cgm_config *config);
 
+/** Local. The file that a pool is read from: input.candidates, or that of the parties. */
+const char *cgm_pipeline_pool_path(const cgm_config *config);
+
 /**
  * The input alone, as `cgm run` reads and checks it: shard, candidates (announced, where they will
  * be drawn), testset, input_checksum.  Collective.

@@ -57,14 +57,6 @@ for ranks in 2 3 5; do
 done
 run 1 run run.ini --output.file=alone.h5
 accepted "run alone" 'drawn from a gmm'
-# as_alone RANKS OPTION...: a run has the results of alone.h5.
-as_alone()
-{
-    run "$1" run run.ini "${@:2}" --output.file=other.h5 --output.overwrite=true
-    accepted "run at $*"
-    run 1 diff alone.h5 other.h5
-    accepted "run at $*: as alone" 'the same results'
-}
 as_alone 2 --run.threads=2
 as_alone 3 --run.pool=ranks
 as_alone 5

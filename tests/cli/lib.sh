@@ -205,6 +205,15 @@ accepted()
     answered "$1" 0 "${2:-}"
 }
 
+# as_alone RANKS OPTION...: a run of run.ini has the results of alone.h5.
+as_alone()
+{
+    run "$1" run run.ini "${@:2}" --output.file=other.h5 --output.overwrite=true
+    accepted "run at $*"
+    run 1 diff alone.h5 other.h5
+    accepted "run at $*: as alone" 'the same results'
+}
+
 # refused LABEL CODE REGEX: the last run exited so, with exactly one error line, which looks like
 # that, left neither a file nor a process, and changed no file.
 refused()
