@@ -119,7 +119,7 @@ not_recorded()
 {
     local silent='Abort|Barrier|Comm_\w+|Error_\w+|Finalized|Get|Get_\w+|Group_\w+|Imrecv|Info_\w+'
     silent+='|Initialized|I?[Pp]robe|Mprobe|I?[Rr]ecv|Op_\w+|Pack\w*|Request_\w+|Test\w*|Type_\w+'
-    silent+='|Unpack|Wait\w*|Wtime|Win_flush|Win_shared_query'
+    silent+='|T_\w+|Unpack|Wait\w*|Wtime|Win_flush|Win_shared_query'
     silent+='|File_(close|get_\w+|open|read_at|set_\w+|sync)'
     {
         echo "$cgm"
