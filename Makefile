@@ -87,7 +87,8 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/src/%.o)
 TEST_SOURCES := $(wildcard tests/test_*.c)
 TESTS := $(TEST_SOURCES:tests/%.c=$(BUILD)/tests/%)
 TEST_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,$(filter-out tests/test_%.c \
-    tests/make_%.c tests/preload_%.c tests/bench_%.c tests/slow_%.c,$(wildcard tests/*.c)))
+    tests/make_%.c tests/leaks_%.c tests/preload_%.c tests/bench_%.c tests/slow_%.c, \
+    $(wildcard tests/*.c)))
 # Programs, and what is preloaded into cgm.
 TEST_TOOLS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/make_*.c))
 PRELOADS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/preload_*.c))
@@ -145,6 +146,8 @@ $(TESTS): $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(BUILD)/libtests.a $(B
 
 $(TEST_TOOLS): %: %.o
 	$(LINK) -o $@ $^ $(HDF5_LIBS) -lm
+
+$(BUILD)/tests/make_leaks: $(BUILD)/tests/leaks_units.o
 
 $(PRELOADS): %.so: %.o
 	$(LINK) -shared -o $@ $^ -ldl

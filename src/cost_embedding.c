@@ -4,6 +4,7 @@
 #include "cgm/embedding.h"
 #include "cost_model.h"
 #include "embedding_points.h"
+#include "embedding_pool.h"
 
 /* Rows and columns of a tile of S (embedding_products.c). */
 #define PANEL (double)CGM_ROW_PANEL
@@ -45,6 +46,18 @@ static void count_cosines(cgm_cost_model *of, double of_points, double of_pool)
     }
 }
 
+/* Pairs of the pool, passes times, and the series of sums over them. */
+static void count_pool_pairs(cgm_cost_model *of, double passes, double series)
+{
+    const cgm_cost_run *run = of->run;
+    for (int r = 0; r < run->size; r++) {
+        of->work[r].kernel_evaluations +=
+            passes * embedding_pool_pairs(run->n_candidates, run->config->seed, run->size, r);
+    }
+    cgm_cost_reduction(of, series * embedding_pool_sums(run->n_candidates) *
+                               (double)sizeof(cgm_accumulator));
+}
+
 /* S from embeddings. */
 static void count_products(cgm_cost_model *of)
 {
@@ -66,8 +79,9 @@ void cgm_cost_count_embedded_search(cgm_cost_model *of)
     cgm_cost_broadcast(of, 0, (double)of->shard->n_parties * sizeof(double));
     if (of->run->config->lengthscale_rule == CGM_LENGTHSCALE_NONNEGATIVE) {
         count_cosines(of, series, series);
+        count_pool_pairs(of, series - (double)search->trials, series);
         cgm_cost_reduction(of, (series - (double)search->trials) * sizeof(int64_t) +
-                                   series * numbers * sizeof(cgm_accumulator));
+                                   2.0 * series * numbers * sizeof(cgm_accumulator));
         cgm_cost_all_gather(of, of->shard->first_party, series * sizeof(double));
         cgm_cost_broadcast(of, 0, (double)search->trials * sizeof(double));
     }
@@ -77,6 +91,7 @@ void cgm_cost_count_embedded_sums(cgm_cost_model *of)
 {
     const double numbers = 2.0 * frequencies(of);
     count_cosines(of, 1.0, 2.0);
+    count_pool_pairs(of, 1.0, 1.0);
     cgm_cost_all_gather(of, of->shard->first_party, numbers * sizeof(double));
     cgm_cost_reduction(of, 2.0 * numbers * sizeof(int64_t));
     cgm_cost_all_gather(of, of->run->first_candidate, sizeof(double));
@@ -142,8 +157,9 @@ double cgm_cost_embedded_search_bytes(const cgm_cost_model *of, int rank)
 {
     const double numbers = 2.0 * frequencies(of);
     return embedding_work_bytes(of->shard->n_features, of->run->config->threads) +
-           numbers * (2.0 * parties(of, rank) + 2.0) * sizeof(double) +
-           numbers * (3.0 * sizeof(cgm_accumulator) + 2.0 * sizeof(int64_t));
+           embedding_pool_bytes(of->shard->n_features, of->run->config->threads) +
+           numbers * (2.0 * parties(of, rank) + 4.0) * sizeof(double) +
+           numbers * (5.0 * sizeof(cgm_accumulator) + 2.0 * sizeof(int64_t));
 }
 
 double cgm_cost_embedded_sums_bytes(const cgm_cost_model *of, int rank)
@@ -157,6 +173,7 @@ double cgm_cost_embedded_sums_bytes(const cgm_cost_model *of, int rank)
     const double panels =
         threads * (2.0 * PANEL * (numbers / n_batches(of) + 1.0) + 2.0 * PANEL * PANEL);
     return embedding_work_bytes(of->shard->n_features, of->run->config->threads) +
+           embedding_pool_bytes(of->shard->n_features, of->run->config->threads) +
            ((parties(of, rank) + most + 2.0) * numbers + panels) * sizeof(double);
 }
 

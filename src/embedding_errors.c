@@ -105,6 +105,18 @@ static cgm_status create_sums(cgm_comm *comm, const cgm_kernel_sums *whole, cgm_
     return cgm_agree(comm, complete ? CGM_OK : CGM_ERR_MEMORY);
 }
 
+/* All batches have the same Γ, whose error moves every coalition's value by as much: and φ by less.
+ */
+static void add_pool_error(double n_candidates, cgm_embedding *embedding)
+{
+    const double error = embedding->pool_sum_error / (n_candidates * n_candidates);
+    for (int64_t i = 0; i < embedding->n_parties; i++) {
+        embedding->single_error[i] = hypot(embedding->single_error[i], error);
+        embedding->ceiling_error[i] = hypot(embedding->ceiling_error[i], error);
+    }
+    embedding->grand_error = hypot(embedding->grand_error, error);
+}
+
 cgm_status cgm_embedding_errors(cgm_comm *comm, const cgm_shard *shard, const cgm_kernel_sums *sums,
                                 const cgm_values *values, const cgm_shapley *shapley,
                                 cgm_shapley_method method, const cgm_semivalue *semivalue,
@@ -143,6 +155,7 @@ cgm_status cgm_embedding_errors(cgm_comm *comm, const cgm_shard *shard, const cg
         }
     }
     embedding->grand_error = error_of(embedding->grand_error, n_batches);
+    add_pool_error((double)sums->n_candidates, embedding);
     cgm_kernel_sums_destroy(&part);
     return status;
 }

@@ -134,7 +134,8 @@ cgm_status cgm_frequencies_draw(cgm_comm *comm, cgm_kernel_type type, int64_t n_
     *frequencies = (cgm_frequencies){.n_components = type == CGM_KERNEL_SE ? 1 : COMPONENTS_MOST,
                                      .n_frequencies = n_frequencies,
                                      .n_features = n_features,
-                                     .orthogonal = orthogonal};
+                                     .orthogonal = orthogonal,
+                                     .seed = seed};
     const int64_t count = frequencies->n_components * n_frequencies * n_features;
     frequencies->base = cgm_alloc(comm, count, sizeof(double));
     frequencies->scaled = cgm_alloc(comm, count, sizeof(double));

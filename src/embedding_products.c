@@ -35,6 +35,7 @@ typedef struct product {
     const cgm_embedding *embedding;
     int first_batch, end_batch;
     double scale;    /* all frequencies over those used */
+    double level;    /* by what products of two points' embeddings are too large */
     double *space;   /* of every thread: [2][PANEL][longest], [2][PANEL][PANEL] */
     int64_t longest; /* numbers of a batch */
 } product;
@@ -113,8 +114,9 @@ static void put_tile(const product *of, int64_t a, int64_t b, const double *tile
             const bool lower = a == b && j < i;
             const double *entry = &tile[lower ? j * PANEL + i : i * PANEL + j];
             const double own = a + i == b + j ? noise_of(of, a + i) : 0.0;
-            const double sum = of->scale * (double)of->shard->party_points[a + i] *
-                               (double)of->shard->party_points[b + j] * (*entry - own);
+            const double sum = (double)of->shard->party_points[a + i] *
+                               (double)of->shard->party_points[b + j] *
+                               (of->scale * (*entry - own) - of->level);
             const int64_t row = (mirrored ? b + j : a + i) - first;
             party_sums[row * n + (mirrored ? a + i : b + j)] = sum;
         }
@@ -166,6 +168,22 @@ static double multiply_numbers(const product *of, const double *x, const double 
     return of->scale * sum;
 }
 
+/* By what the pool's embedding errs, a pair of its points. */
+static double level_of(const product *of, double n_candidates)
+{
+    const double *pool = of->embedding->pool;
+    return (multiply_numbers(of, pool, pool) - of->embedding->pool_sum) /
+           (n_candidates * n_candidates);
+}
+
+double embedding_level(const cgm_embedding *embedding, int64_t n_candidates)
+{
+    const product of = {.embedding = embedding,
+                        .end_batch = embedding_count_batches(&embedding->frequencies),
+                        .scale = 1.0};
+    return level_of(&of, (double)n_candidates);
+}
+
 /* What follows from the rows of S held here: grown [N][4] own sum, row total, t and X. t is the
  * exact sum of the doubles S_ij and X_i, as it is of kernel sums. */
 static void add_up_rows(const product *of, const cgm_kernel_sums *sums, double *grown)
@@ -180,9 +198,10 @@ static void add_up_rows(const product *of, const cgm_kernel_sums *sums, double *
         }
         grown[4 * i] = row[i];
         grown[4 * i + 1] = cgm_accumulator_value(&total);
-        grown[4 * i + 3] = (double)of->shard->party_points[i] *
-                           multiply_numbers(of, of->embedding->means + i * of->embedding->n_numbers,
-                                            of->embedding->pool);
+        const double *mean = of->embedding->means + i * of->embedding->n_numbers;
+        grown[4 * i + 3] =
+            (double)of->shard->party_points[i] * (multiply_numbers(of, mean, of->embedding->pool) -
+                                                  (double)sums->n_candidates * of->level);
         cgm_accumulator_add(&total, grown[4 * i + 3]);
         grown[4 * i + 2] = cgm_accumulator_value(&total);
     }
@@ -226,10 +245,11 @@ cgm_status embedding_party_sums(cgm_comm *comm, const cgm_shard *shard,
     double *grown = NULL;
     cgm_status status = cgm_agree(comm, allocate(&of, sums, &sums->party_sums, &grown));
     if (status == CGM_OK) {
+        of.level = level_of(&of, (double)sums->n_candidates);
         multiply_parties(&of, sums->first_row[comm->rank], sums->first_row[comm->rank + 1],
                          sums->party_sums);
         add_up_rows(&of, sums, grown);
-        sums->candidate_sum = multiply_numbers(&of, embedding->pool, embedding->pool);
+        sums->candidate_sum = embedding->pool_sum;
         for (int64_t i = 0; i < shard->n_parties; i++) {
             sums->own_sums[i] = grown[4 * i];
             sums->row_totals[i] = grown[4 * i + 1];

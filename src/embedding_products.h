@@ -19,6 +19,10 @@ int embedding_count_batches(const cgm_frequencies *frequencies);
 /** Local. Batch b: whole orthogonal blocks, where there are as many. */
 embedding_batch embedding_batch_of(const cgm_frequencies *frequencies, int b);
 
+/** Local. What is taken off every product of two points' embeddings, of all frequencies: the mean
+ * error of the pool's with itself. */
+double embedding_level(const cgm_embedding *embedding, int64_t n_candidates);
+
 /**
  * Everything of sums but u, from the means and the pool.  Collective.
  * @param[in]     batch  of frequencies, which alone are used; -1: all

@@ -290,9 +290,13 @@ static cgm_status compute_embeddings(cgm_comm *comm, cgm_run *run)
     cgm_status status =
         run->checkpoint.found >= CGM_KEPT_SUMS
             ? cgm_checkpoint_read_means(comm, &run->checkpoint, &run->embedding)
-            : cgm_embedding_measure(comm, &run->shard, &run->kernel, &run->embedding);
+            : cgm_embedding_measure(comm, &run->shard, &run->kernel,
+                                    cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_KERNEL),
+                                    &run->embedding);
     if (status == CGM_OK) {
+        /* The means are told by now: noise that is in them must not be drawn again. */
         status = cgm_embedding_sums(comm, &run->shard, &run->candidates, &run->kernel,
+                                    cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_SUMS),
                                     &run->embedding, &run->sums);
     }
     return status;

@@ -130,11 +130,11 @@ void case_embed(cgm_comm *comm, test_case *case_data, int64_t n_frequencies, boo
     cgm_kernel_sums_destroy(&case_data->sums);
     assert_all_ranks(comm, cgm_embedding_create(comm, &case_data->shard, case_data->kernel.type,
                                                 &options, embedding) == CGM_OK);
-    assert_all_ranks(comm, cgm_embedding_measure(comm, &case_data->shard, &case_data->kernel,
+    assert_all_ranks(comm, cgm_embedding_measure(comm, &case_data->shard, &case_data->kernel, NULL,
                                                  embedding) == CGM_OK);
-    assert_all_ranks(comm,
-                     cgm_embedding_sums(comm, &case_data->shard, &case_data->candidates,
-                                        &case_data->kernel, embedding, &case_data->sums) == CGM_OK);
+    assert_all_ranks(comm, cgm_embedding_sums(comm, &case_data->shard, &case_data->candidates,
+                                              &case_data->kernel, NULL, embedding,
+                                              &case_data->sums) == CGM_OK);
 }
 
 double *case_party_sums(cgm_comm *comm, const cgm_kernel_sums *sums)

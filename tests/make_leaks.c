@@ -1,5 +1,6 @@
 /* Searches bytes for the coordinates of a party's points, as they are or in the units of features,
- * kernel and generator, as numbers of 8 and of 4 bytes and as exact sums of a single term:
+ * components, kernel and generator, as numbers of 8 and of 4 bytes and as exact sums of a single
+ * term:
  *
  *     make_leaks --own PARTY.h5 ... --others PARTY.h5 ... --pool POOL.h5 --result RESULT.h5
  *                --in FILE ...
@@ -9,7 +10,6 @@
  * prints how many are found, and how many may be by chance, with probability 10^-6: from decoys,
  * which are coordinates changed by a thousandth, and where none of those is found from the number
  * of bits that are compared. Exit code 1 if more are found, 2 if a file cannot be searched. */
-#include <hdf5.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,190 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "leaks_units.h"
+
 enum {
     N_DECOYS = 8, /* sets of them */
-    UNITS_MAX = 40,
     LOG_TABLE = 22,
     LOG_FILTER = 24,
     FEW_BITS = 28,       /* zero bits at the end of a mantissa that do not tell much */
     FEW_BITS_SHORT = 10, /* the same of a number of 4 bytes */
     DROPPED_BITS = 12    /* of computed numbers, which rounding may change */
 };
-
-static void *need_memory(size_t count, size_t size)
-{
-    void *memory = calloc(count + 1, size);
-    if (memory == NULL) {
-        fprintf(stderr, "make_leaks: no memory\n");
-        exit(2);
-    }
-    return memory;
-}
-
-/* ---- points ---- */
-
-typedef struct points {
-    int64_t count, n_features;
-    double *x;
-    int64_t *labels; /* 0 where there are none */
-} points;
-
-/* Adds to *values what the dataset holds, as numbers of the type. @return rows; 0 without it */
-static int64_t append(hid_t file, const char *path, hid_t type, size_t size, int64_t old,
-                      void **values, int64_t *columns)
-{
-    if (H5Lexists(file, path, H5P_DEFAULT) <= 0) {
-        return 0;
-    }
-    hid_t set = H5Dopen(file, path, H5P_DEFAULT);
-    hid_t space = H5Dget_space(set);
-    hsize_t dims[2] = {1, 1};
-    H5Sget_simple_extent_dims(space, dims, NULL);
-    char *all = need_memory((size_t)old + dims[0] * dims[1], size);
-    if (old > 0) {
-        memcpy(all, *values, (size_t)old * size);
-    }
-    if (set < 0 ||
-        H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all + (size_t)old * size) < 0) {
-        fprintf(stderr, "make_leaks: cannot read %s\n", path);
-        exit(2);
-    }
-    H5Sclose(space);
-    H5Dclose(set);
-    free(*values);
-    *values = all;
-    *columns = (int64_t)dims[1];
-    return (int64_t)dims[0];
-}
-
-static hid_t open_file(const char *path)
-{
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0) {
-        fprintf(stderr, "make_leaks: cannot open %s\n", path);
-        exit(2);
-    }
-    return file;
-}
-
-static void add_points(const char *path, const char *group, points *to)
-{
-    char name[64];
-    int64_t ignored;
-    hid_t file = open_file(path);
-    snprintf(name, sizeof name, "%s/data", group);
-    const int64_t rows = append(file, name, H5T_NATIVE_DOUBLE, sizeof(double),
-                                to->count * to->n_features, (void **)&to->x, &to->n_features);
-    snprintf(name, sizeof name, "%s/labels", group);
-    void *labels = to->labels;
-    if (append(file, name, H5T_NATIVE_INT64, sizeof(int64_t), to->count, &labels, &ignored) == 0) {
-        int64_t *none = need_memory((size_t)(to->count + rows), sizeof *none);
-        if (to->count > 0) {
-            memcpy(none, labels, (size_t)to->count * sizeof *none);
-        }
-        free(labels);
-        labels = none;
-    }
-    to->labels = labels;
-    to->count += rows;
-    H5Fclose(file);
-}
-
-/* ---- units ---- */
-
-/* x is kept as (x − origin)/size, all of them or those of a label. */
-typedef struct unit {
-    char name[48];
-    bool of_label;
-    int64_t label;
-    double *origin, *size; /* [n_features] */
-} unit;
-
-typedef struct units {
-    int64_t n_features;
-    int count;
-    unit of[UNITS_MAX];
-} units;
-
-static unit *add_unit(units *all, const char *name)
-{
-    if (all->count == UNITS_MAX) {
-        fprintf(stderr, "make_leaks: too many units\n");
-        exit(2);
-    }
-    unit *new = &all->of[all->count++];
-    snprintf(new->name, sizeof new->name, "%s", name);
-    new->origin = need_memory((size_t)all->n_features, sizeof(double));
-    new->size = need_memory((size_t)all->n_features, sizeof(double));
-    for (int64_t f = 0; f < all->n_features; f++) {
-        new->size[f] = 1.0;
-    }
-    return new;
-}
-
-/* Mean and deviation of all parties' points, or of those of a label. */
-static void add_standard(units *all, const points *everybody, bool of_label, int64_t label)
-{
-    char name[48] = "standard";
-    if (of_label) {
-        snprintf(name, sizeof name, "standard of %lld", (long long)label);
-    }
-    unit *new = add_unit(all, name);
-    new->of_label = of_label;
-    new->label = label;
-    const int64_t d = all->n_features;
-    for (int64_t f = 0; f < d; f++) {
-        double count = 0.0;
-        double sum = 0.0;
-        double squares = 0.0;
-        for (int pass = 0; pass < 2; pass++) {
-            for (int64_t i = 0; i < everybody->count; i++) {
-                if (!of_label || everybody->labels[i] == label) {
-                    const double off = everybody->x[i * d + f] - (pass > 0 ? sum / count : 0.0);
-                    count += pass == 0;
-                    sum += pass == 0 ? off : 0.0;
-                    squares += pass == 0 ? 0.0 : off * off;
-                }
-            }
-        }
-        new->origin[f] = sum / count;
-        new->size[f] = squares > 0.0 ? sqrt(squares / count) : 1.0;
-    }
-}
-
-/* Those that the result names: of its features and its kernel. */
-static void add_of_result(units *all, const char *path)
-{
-    hid_t file = open_file(path);
-    const int64_t d = all->n_features;
-    void *lengthscale = NULL;
-    void *mean = NULL;
-    void *scale = NULL;
-    int64_t columns;
-    const hid_t type = H5T_NATIVE_DOUBLE;
-    const size_t size = sizeof(double);
-    const int64_t n = append(file, "/kernel/lengthscale", type, size, 0, &lengthscale, &columns);
-    const bool scaled = H5Lexists(file, "/features", H5P_DEFAULT) > 0 &&
-                        append(file, "/features/mean", type, size, 0, &mean, &columns) == d &&
-                        append(file, "/features/scale", type, size, 0, &scale, &columns) == d;
-    const double *lengths = lengthscale;
-    if (scaled) {
-        unit *features = add_unit(all, "features");
-        memcpy(features->origin, mean, (size_t)d * size);
-        memcpy(features->size, scale, (size_t)d * size);
-    }
-    if (n == 1 || n == d) {
-        unit *kernel = add_unit(all, "kernel");
-        for (int64_t f = 0; f < d; f++) {
-            kernel->origin[f] = scaled ? ((double *)mean)[f] : 0.0;
-            kernel->size[f] = lengths[n == 1 ? 0 : f] * (scaled ? ((double *)scale)[f] : 1.0);
-        }
-    }
-    free(lengthscale);
-    free(mean);
-    free(scale);
-    H5Fclose(file);
-}
 
 /* ---- what is looked for ---- */
 
@@ -312,11 +138,10 @@ static int64_t prepare(const points *own, const points *others, const units *all
         count++;
         for (int set = 0; set <= N_DECOYS; set++) {
             const double change = set == 0 ? 0.0 : 2e-3 * (rand() / (double)RAND_MAX - 0.5);
-            const double x = own->x[k] * (1.0 + change);
             for (int u = 0; u < all->count; u++) {
-                const unit *in = &all->of[u];
-                if (!in->of_label || own->labels[k / d] == in->label) {
-                    look_for((x - in->origin[k % d]) / in->size[k % d], k, u, set);
+                double y;
+                if (in_unit(own, k, &all->of[u], &y)) {
+                    look_for(y * (1.0 + change), k, u, set);
                 }
             }
         }
@@ -467,12 +292,11 @@ static void plant(const points *own, const units *all, const char *path)
     for (int64_t k = 0; to != NULL && k < own->count * d; k++) {
         fwrite(&own->x[k], sizeof(double), 1, to);
         for (int u = 0; u < all->count; u++) {
-            const unit *in = &all->of[u];
-            if (in->of_label && own->labels[k / d] != in->label) {
+            double y;
+            if (!in_unit(own, k, &all->of[u], &y)) {
                 continue;
             }
-            /* Rounded otherwise than what is looked for. */
-            const double y = (own->x[k] - in->origin[k % d]) * (1.0 / in->size[k % d]);
+            y = y * (1.0 / 3.0) * 3.0; /* rounded otherwise than what is looked for */
             const float rounded = (float)y;
             fwrite(&y, sizeof y, 1, to);
             fputc('+', to);
@@ -487,32 +311,6 @@ static void plant(const points *own, const units *all, const char *path)
 }
 
 /* ---- command line ---- */
-
-/* The first point of the same label. */
-static int64_t first_alike(const points *everybody, int64_t i)
-{
-    for (int64_t j = 0; j < i; j++) {
-        if (everybody->labels[j] == everybody->labels[i]) {
-            return j;
-        }
-    }
-    return i;
-}
-
-static void add_units(const points *own, const points *parties, const char *result, units *all)
-{
-    all->n_features = own->n_features;
-    add_unit(all, "raw");
-    if (result != NULL) {
-        add_of_result(all, result);
-    }
-    add_standard(all, parties, false, 0);
-    for (int64_t i = 0; i < parties->count; i++) {
-        if (first_alike(parties, i) == i && all->count < UNITS_MAX) {
-            add_standard(all, parties, true, parties->labels[i]);
-        }
-    }
-}
 
 /* What stands on the command line. */
 typedef struct request {

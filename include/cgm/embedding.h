@@ -13,6 +13,7 @@
 
 #include "cgm/coalition.h"
 #include "cgm/kernel_sums.h"
+#include "cgm/pause.h"
 #include "cgm/shapley.h"
 
 /** What ranks tell each other of their parties' points. */
@@ -37,6 +38,7 @@ typedef struct cgm_frequencies {
     int64_t n_frequencies; /**< F, of each component */
     int64_t n_features;
     bool orthogonal;
+    uint64_t seed;
     double *base;   /**< [n_components][n_frequencies][n_features] ω at lengthscale 1 */
     double *scaled; /**< the same at that of cgm_frequencies_scale */
 } cgm_frequencies;
@@ -71,7 +73,10 @@ typedef struct cgm_embedding {
     double *sigma;     /**< [n_parties] deviation of the noise that was added to each number */
     double *means;     /**< [n_parties][n_numbers] as they left their ranks; one copy a node */
     cgm_shared means_memory;
-    double *pool; /**< [n_numbers] Σ z over the candidates */
+    double *pool;          /**< [n_numbers] Σ z over the candidates */
+    double pool_sum;       /**< Γ, from pairs of candidates */
+    double pool_sum_error; /**< standard error of it; 0: from all pairs */
+    double level;          /**< by what products of pairs of points are too large there */
 
     /* Standard errors; NaN where there is a single batch. */
     double *single_error;  /**< [n_parties] of v({i}) */
@@ -112,13 +117,15 @@ cgm_status cgm_embedding_create(cgm_comm *comm, const cgm_shard *shard, cgm_kern
  * that read it (shard.h, sealed); there its mean is completed from exact sums over fixed blocks of
  * its points, noise is added, and only then is it told to the others: the same bits at every number
  * of ranks and threads, where no noise is added.
+ * @param[in]     pause      nothing is handed over: what is half done is lost where a run ends; or
+ *                           NULL
  * @param[in,out] embedding  created; sigma stands
  * @return the same code on every rank: CGM_OK, CGM_ERR_MEMORY, CGM_ERR_INPUT (a coordinate over the
- * lengthscale is not finite).  Cost O(points·F·(d + a cosine)) shared among the ranks, N numbers of
- * the embedding sent.
+ * lengthscale is not finite), or what the pause returned.  Cost O(points·F·(d + a cosine)) shared
+ * among the ranks, N numbers of the embedding sent.
  */
 cgm_status cgm_embedding_measure(cgm_comm *comm, const cgm_shard *shard, const cgm_kernel *kernel,
-                                 cgm_embedding *embedding);
+                                 const cgm_pause *pause, cgm_embedding *embedding);
 
 /**
  * As cgm_embedding_measure, with means that an earlier run told.  Collective.
@@ -131,7 +138,12 @@ cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party, 
 
 /**
  * Kernel sums from the means and the pool.  Collective.  S_ij = m_i m_j μ_iᵀμ_j; of S_ii what noise
- * adds on average is taken off. Two passes over the pool.
+ * adds on average is taken off. Two passes over the pool. The pool is no secret: Γ comes from pairs
+ * of its points, and what its embedding errs by, a pair, is taken off every sum. Its mean over the
+ * frequencies is 0, so that sums are right on average as before; but parties' and pool's points are
+ * much alike, and so are their errors. Distances between embeddings remain what they are.
+ * @param[in]     pause      as above, but the means, which others know by now, must be kept; or
+ * NULL
  * @param[in,out] embedding  means stand; pool is filled in
  * @param[out]    sums       as cgm_kernel_sums_compute, without layers; the pair is
  *                           cgm_kernel_sums_destroy, after errors too
@@ -140,7 +152,8 @@ cgm_status cgm_embedding_take_means(cgm_comm *comm, const int64_t *first_party, 
  */
 cgm_status cgm_embedding_sums(cgm_comm *comm, const cgm_shard *shard,
                               const cgm_candidates *candidates, const cgm_kernel *kernel,
-                              cgm_embedding *embedding, cgm_kernel_sums *sums);
+                              const cgm_pause *pause, cgm_embedding *embedding,
+                              cgm_kernel_sums *sums);
 
 /**
  * Standard errors of values and Shapley values.  Collective.  All are linear in the sums, and the

@@ -29,7 +29,8 @@ typedef enum cgm_rng_purpose {
     CGM_RNG_FREQUENCY = 32,     /**< embeddings: directions of frequencies */
     CGM_RNG_LENGTH = 33,        /**< their lengths, of orthogonal ones */
     CGM_RNG_SHAPE = 34,         /**< what rational quadratic kernels mix frequencies of */
-    CGM_RNG_CELL = 35           /**< made-up cells that mixtures of sealed points start from */
+    CGM_RNG_CELL = 35,          /**< made-up cells that mixtures of sealed points start from */
+    CGM_RNG_POOL = 36           /**< embeddings: blocks of the pool that are taken together */
 } cgm_rng_purpose;
 
 /** A stream: all numbers of one seed, name and purpose. */

@@ -132,7 +132,9 @@ not_recorded()
 check "what is called is recorded" eval '! not_recorded'
 check "and there is something" test "$(wc -l <"$logs/called")" -gt 12
 
-run 2 run run.ini --output.file=plain.h5 --features.scale=standard
+# As many components as features, so that all units have as many numbers.
+run 2 run run.ini --output.file=plain.h5 --features.scale=standard --features.type=pca \
+    "--features.components=$n_features"
 accepted "a result with all units"
 result=plain.h5
 "$make_leaks" --own own/*.h5 --result plain.h5 --plant planted
@@ -167,6 +169,16 @@ result=scaled.h5
 check "shards, scaled: all points leave" each_rank all_found '8 bytes, rounded' features
 result=
 
+recorded "$ranks" run run.ini --output.file=projected.h5 --features.type=pca --features.components=3
+accepted "shards, projected"
+result=projected.h5
+most_found()
+{
+    awk -v n="$(number '8 bytes, rounded' projected)" 'BEGIN { exit !(n > 0.7 * 160) }'
+}
+check "shards, projected: points leave" each_rank most_found
+result=
+
 # ---- a mixture is fitted ----
 
 recorded "$ranks" generate run.ini --generator.type=gmm --generator.size=200 --out pool.h5
@@ -198,6 +210,8 @@ done
 check "embeddings: files hold none" clean_files stay.h5 stay/*.h5
 stay "no lengthscale" 3
 stay "scaled" 3 --features.scale=standard --kernel.type=rq
+stay "projected" 3 --features.type=pca --features.components=3
+check "embeddings, projected: files hold none" clean_files stay.h5 stay/*.h5
 stay "noise" 3 --kernel.lengthscale=0.4 --values.epsilon=1
 check "embeddings, noise: files hold none" clean_files stay.h5 stay/*.h5
 # Of one class and few components, none of which comes to have a single point.
