@@ -276,6 +276,39 @@ static void test_error_of_kernel(void **state)
     assert_all_ranks(comm, orthogonal < 0.65 * plain);
 }
 
+/* Γ from some of the pool's blocks is right on average, and as far off as it says: 40 squared
+ * errors of sums over 4 offsets are known to some 25 % of their mean. Of a small pool it is exact.
+ */
+static void test_pool(void **state)
+{
+    enum { TRIALS = 40 };
+    static const int64_t sizes[] = {1, 1};
+    cgm_comm *comm = *state;
+    double sums[3] = {0.0}; /* of errors, of their squares, and of what they should be */
+    for (int64_t g = 130; g <= 6500; g *= 50) {
+        test_case data;
+        test_case exact;
+        case_make(comm, 2, sizes, 2, g, 0.1, &exact);
+        case_sums(comm, &exact);
+        case_make_sealed(comm, 2, sizes, 2, g, 0.1, &data);
+        for (uint64_t seed = 0; seed < (g < 1000 ? 1 : TRIALS); seed++) {
+            cgm_embedding embedding;
+            embed(comm, &data, 1, true, seed, &embedding);
+            const double off = embedding.pool_sum / exact.sums.candidate_sum - 1.0;
+            const double bar = embedding.pool_sum_error / exact.sums.candidate_sum;
+            assert_all_ranks(comm, g > 1000 || (fabs(off) < CGM_TEST_EMBEDDING && bar == 0.0));
+            sums[0] += g < 1000 ? 0.0 : off;
+            sums[1] += g < 1000 ? 0.0 : off * off;
+            sums[2] += bar * bar;
+            cgm_embedding_destroy(&embedding);
+        }
+        case_close(&data);
+        case_close(&exact);
+    }
+    assert_all_ranks(comm, fabs(sums[0]) < 4.5 * sqrt(sums[1]));
+    assert_all_ranks(comm, sums[1] > 0.4 * sums[2] && sums[1] < 2.5 * sums[2]);
+}
+
 /* Error bars, squared, are what squared errors are on average: both over seeds. */
 static void check_error_bars(cgm_comm *comm, bool orthogonal)
 {
@@ -346,6 +379,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_error_of_values),
         cmocka_unit_test(test_error_of_kernel),
+        cmocka_unit_test(test_pool),
         cmocka_unit_test(test_error_bars),
     };
     return harness_main(argc, argv, tests, sizeof tests / sizeof tests[0]);

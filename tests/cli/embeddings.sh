@@ -1,7 +1,7 @@
 # Values from embeddings: the same results at every number of ranks, through stops and in all
 # commands; what does not go with them is refused.
 # timeout: 400
-# without: valgrind
+# without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
 run 1 simulate --out data.h5 --parties 4 --points 600 --sizes heavy --candidates 1100 --features 3 \

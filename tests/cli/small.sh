@@ -1,5 +1,5 @@
 # Each command once, on little data: short enough for valgrind.
-# checks: 19
+# checks: 20
 . "$(dirname "$0")/lib.sh"
 
 configure input.parties=data.h5 'sampling.inv_temp=1, inf'
@@ -29,6 +29,10 @@ run 3 run run.ini --input.parties=parties --input.candidates=data.h5 --output.fi
 accepted "run of one file a party"
 run 1 diff 1.h5 split.h5
 answered "diff of other results" 1 '/'
+run 3 run run.ini --input.parties=parties --input.candidates=data.h5 --output.file=stay.h5 \
+    --values.exchange=embeddings --values.embedding_features=40 --values.epsilon=4 \
+    --kernel.lengthscale=0.4 --metrics.select=mmd2,imbalance
+accepted "run of points that stay, under noise" '^results'
 for kind in nan nan_candidates some_labels no_data; do
     "$make_input" "$kind" "$kind.h5"
     run 3 run run.ini "--input.parties=$kind.h5" "--output.file=$kind.out.h5"
