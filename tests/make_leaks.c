@@ -161,7 +161,7 @@ static void look_up(form kind, form as, uint64_t key, int64_t place, finds *foun
 {
     const uint64_t h = hash(kind, key);
     const uint64_t bit = h & (((uint64_t)1 << LOG_FILTER) - 1);
-    if ((filter[bit / 8] >> bit % 8 & 1U) == 0) {
+    if (((unsigned)filter[bit / 8] >> bit % 8 & 1U) == 0) {
         return;
     }
     for (uint64_t at = h >> (64 - LOG_TABLE); table[at].value != 0;

@@ -1,7 +1,7 @@
 /* Noise in embeddings: how much there is, and what becomes of sums and values. */
 // ranks: 1
 // timeout: 120
-// without: valgrind
+// without: asan valgrind
 #include <math.h>
 #include <stdlib.h>
 
