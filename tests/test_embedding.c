@@ -1,6 +1,7 @@
 /* Random Fourier features: cosines, frequencies, and what ranks make of them together. */
 // ranks: 1 2 3 5
 // timeout: 120
+// without: valgrind
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
