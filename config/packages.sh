@@ -32,6 +32,9 @@ check clang-tidy               command   clang-tidy          CLANG_TIDY
 check cppcheck                 command   cppcheck            CPPCHECK
 check shellcheck               command   shellcheck
 check valgrind                 command   valgrind            VALGRIND
+simulate libsimgrid-dev        command   smpicc              SMPICC
+simulate gnuplot-nox           command   gnuplot
+simulate jq                    command   jq
 fuzz  clang                    command   clang               CLANG
 fuzz  libclang-rt-dev          fuzzer    clang               CLANG
 fuzz  libomp-dev               openmp    clang               CLANG
