@@ -194,8 +194,10 @@ table()
                         efficiency
                     printf "\t%.4f\t%.4f\t%.4f\t%.4f", at["lengthscale"], at["kernel_sums"],
                         at["diagnostics"], at["sampling"]
-                    printf "\t%.4f\n", whole - at["lengthscale"] - at["kernel_sums"] -
-                        at["diagnostics"] - at["sampling"]
+                    rest = whole
+                    rest -= at["lengthscale"] + at["kernel_sums"]
+                    rest -= at["diagnostics"] + at["sampling"]
+                    printf "\t%.4f\n", rest
                 }' "$file"
         done
     done >"$work/$kind.tsv"
