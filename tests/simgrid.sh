@@ -2,12 +2,15 @@
 # Strong and weak scaling on simulated clusters (SimGrid): tables on stdout, BUILD/scaling.json, and
 # the page BUILD/scaling.html. Called by make simulate-scaling.
 #
-#     tests/simgrid.sh [PART ...]      of: real strong weak; default: all
+#     tests/simgrid.sh [PART ...]      of: real strong weak; default: PARTS, or all
+#
+# Fails when an efficiency on the first of the clusters is lower than what the schedule is good for,
+# or when the speed-up of real runs differs by more than 15 % from that of simulated ones.
 #
 # Environment: BUILD (build), MPIRUN, SMPIRUN, CC, SIZES (1 4 16 64 256 1024), PLATFORMS (fat_tree
 # commodity), PARTIES (1024), POINTS (5000), CANDIDATES (1000000), STRIDE (1024: of so many draws
 # one is simulated, and counts for all), REPEATS (7), RATES (a file of a core's seconds in place of
-# make bench's, lines of a name and a number).
+# make bench's, lines of a name and a number; tests/simgrid/rates.txt is that of README.md).
 #
 # The stages are the program's own (tests/simgrid/simulate.c); seconds of a core's work are from the
 # records of make bench, draws a party from a real run of 1,024 parties of 200 points and 40,000
@@ -31,7 +34,7 @@ points=${POINTS:-5000}
 candidates=${CANDIDATES:-1000000}
 stride=${STRIDE:-1024}
 repeats=${REPEATS:-7}
-parts=${*:-real strong weak}
+parts=${*:-${PARTS:-real strong weak}}
 # The longest runs come first.
 largest_first=$(tr ' ' '\n' <<<"$sizes" | sort -nr)
 node_cores=16
@@ -213,7 +216,28 @@ print_table()
         $1, $2, $3, $4, 100 * $5, $6, $7, $8, $9 }' "$work/$1.tsv"
 }
 
-# first_bottleneck: the stage that loses most at the largest number of ranks.
+# speed_ups: of strong scaling, a line a cluster and number of ranks: those of the four stages.
+speed_ups()
+{
+    awk -F '\t' '
+        !($1 in known) { known[$1] = 1; for (k = 6; k <= 9; k++) one[$1, k] = $2 * $k }
+        {
+            printf "%s\t%d", $1, $2
+            for (k = 6; k <= 9; k++) printf "\t%.1f", ($k > 0 ? one[$1, k] / $k : 0)
+            print ""
+        }' "$work/strong.tsv"
+}
+
+print_speed_ups()
+{
+    echo
+    echo 'strong scaling: speed-up by stage'
+    printf '%-10s %6s %12s %12s %12s %10s\n' cluster ranks lengthscale kernel_sums diagnostics \
+        sampling
+    speed_ups | awk -F '\t' '{ printf "%-10s %6d %12s %12s %12s %10s\n", $1, $2, $3, $4, $5, $6 }'
+}
+
+# The stage that loses most at the largest number of ranks.
 print_bottleneck()
 {
     awk -F '\t' -v OFS='\t' '
@@ -307,6 +331,40 @@ print_real()
     compare_real | awk -F '\t' '{
         printf "real %.2f s and %.2f s: %.2f times (%.2f .. %.2f); ", $1, $2, $3, $6, $7
         printf "simulated %.2f times; %+.1f %%\n", $4, 100 * $5 }'
+}
+
+# ---- what is expected ----
+
+passed=0
+failed=0
+
+# expect WHAT PERCENT RELATION BOUND: prints it, and counts.
+expect()
+{
+    local verdict=ok
+    awk -v a="$2" -v b="$4" -v relation="$3" \
+        'BEGIN { exit relation == ">=" ? a < b : a > b }' || verdict=MISSED
+    [[ $verdict == ok ]] && passed=$((passed + 1)) || failed=$((failed + 1))
+    printf '%-40s %8.1f %%   (%s %s %%)   %s\n' "$1" "$2" "$3" "$4" "$verdict"
+}
+
+# Strong scaling: 80 % as far as 256 ranks, 60 % beyond; weak: 85 %.
+check_efficiencies()
+{
+    local cluster ranks efficiency least
+    while IFS=$'\t' read -r cluster ranks _ _ efficiency _; do
+        least=85
+        [[ $1 == weak ]] || least=$((ranks <= 256 ? 80 : 60))
+        [[ $cluster != "${platforms%% *}" || $ranks -eq 1 ]] ||
+            expect "$1 scaling, $cluster, $ranks ranks" "$(awk "BEGIN { print 100 * $efficiency }")" \
+                '>=' $least
+    done <"$work/$1.tsv"
+}
+
+check_real()
+{
+    expect 'real 1 to 2 ranks beside simulated' \
+        "$(compare_real | awk -F '\t' '{ print 100 * ($5 < 0 ? -$5 : $5) }')" '<=' 15
 }
 
 # ---- the page ----
@@ -406,6 +464,10 @@ no part.</p>
 <p>$parties parties of $points points with $features features, $candidates candidates. Seconds by
 stage are the slowest rank's.</p>
 $(html_table strong)
+<p>Speed-up by stage:</p>
+<table><tr><th>cluster<th>ranks<th>lengthscale<th>kernel sums<th>diagnostics<th>sampling</tr>
+$(speed_ups | sed 's,^,<tr><td>,; s,\t,<td>,g; s,$,</tr>,')
+</table>
 $(svg "$work/strong.svg")
 $(svg "$work/stages.svg")
 <pre>$(print_bottleneck)</pre>
@@ -450,6 +512,7 @@ for part in real strong weak; do
         else
             table $part
             print_table $part
+            [[ $part == weak ]] || print_speed_ups
         fi
     fi
 done
@@ -461,3 +524,17 @@ if [[ -r $work/strong.tsv && -r $work/weak.tsv && -r $work/real.tsv ]]; then
     echo
     echo "page: $page    all values: $build/scaling.json"
 fi
+echo
+for part in strong weak; do
+    ! wanted $part || check_efficiencies $part
+done
+! wanted real || check_real
+# One for every number of ranks but the smallest, and one for the real runs.
+larger=$(wc -w <<<"${sizes#* }")
+plan=0
+for part in $parts; do
+    plan=$((plan + $(if [[ $part == real ]]; then echo 1; else echo "$larger"; fi)))
+done
+[[ $((passed + failed)) -eq $plan ]] || failed=$((failed + 1))
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]
