@@ -16,6 +16,8 @@ CLANG_TIDY = clang-tidy
 CPPCHECK = cppcheck
 VALGRIND = valgrind
 CLANG = clang
+SMPICC = smpicc
+SMPIRUN = smpirun
 
 # openmpi or mpich. Debian installs both beside each other, where mpicc and mpirun are Open MPI's.
 MPI = openmpi
@@ -97,17 +99,18 @@ PRELOADS := $(patsubst tests/%.c,$(BUILD)/tests/%.so,$(wildcard tests/preload_*.
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_MAIN = $(BUILD)/tests/fuzz/replay.o
 # Programs that measure: tests/bench.sh and tests/slow.sh have them built.
-BENCHES := $(BUILD)/tests/bench_kernel $(BUILD)/tests/bench_draws $(BUILD)/tests/bench_result
+BENCHES := $(patsubst %,$(BUILD)/tests/bench_%,kernel stages draws result)
 SLOW_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/slow_*.c))
 # Of the plain loop that the kernel is compared with; tests/bench.sh gives those of the machine.
 PLAIN_CFLAGS = $(CFLAGS)
 C_FILES := $(SOURCES) $(wildcard src/*.h include/cgm/*.h tests/*.c tests/*.h \
-    tests/fuzz/*.c tests/fuzz/*.h)
+    tests/fuzz/*.c tests/fuzz/*.h tests/simgrid/*.c tests/simgrid/*.h)
 SCRIPTS := $(wildcard .ci/run config/*.sh tests/run tests/*.sh tests/cli/*.sh jobs/*.sbatch jobs/*.sh \
     jobs/scaling_collect)
 
 .PHONY: all demo run-demo test run-test bench check-slow check-faults check-valgrind check-asan check-asan-run fuzz \
         check-slurm run-check-slurm check-hosts run-check-hosts \
+        simulate-scaling run-simulate-scaling \
         fuzz-run lint format check-format info \
         help install uninstall deb check-install clean FORCE
 
@@ -174,7 +177,8 @@ $(BUILD)/flags: FORCE
 $(BUILD)/revision: FORCE | $(BUILD)/flags
 	@[[ -f $@ && "$$(<$@)" == '$(REVISION)' ]] || echo '$(REVISION)' >$@
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/tests/*.d $(BUILD)/tests/fuzz/*.d \
+    $(BUILD)/simgrid/*.d $(BUILD)/simgrid/src/*.d)
 
 # The set-up may install the very tools that this file asks for flags while it is read: hence a make
 # of its own after it.
@@ -214,6 +218,39 @@ fuzz-run: $(FUZZERS)
 
 bench: $(BUILD)/cgm
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' CC='$(CC)' tests/bench.sh
+
+# The stages on a simulated cluster. What is simulated links without HDF5 and ScaLAPACK, which know
+# only the MPI that they were built with: of the sources those with the stages alone, and what they
+# read files by is hidden, so that the linker drops it.
+SIMULATED := $(patsubst %,$(BUILD)/simgrid/src/%.o,accumulator chain coalition comm comm_window diagnostics \
+    generator kernel_sums kernel_sums_finish lengthscale lengthscale_median lengthscale_pass log pairs \
+    pool rng sampling sampling_partial sampling_resume sampling_rows sampling_team shapley \
+    shapley_grid shapley_quadrature shard spread text timer units) \
+    $(patsubst tests/%.c,$(BUILD)/%.o,$(wildcard tests/simgrid/*.c))
+SIMULATED_COMPILE = $(SMPICC) $(filter-out -fopenmp,$(STANDARD)) -O3 -g -ffunction-sections \
+    -fdata-sections $(HIDDEN) -Wno-unknown-pragmas -Iinclude $(RANDOM123_CFLAGS) $(CPPFLAGS)
+
+$(filter-out %/simulate.o,$(SIMULATED)): HIDDEN = -fvisibility=hidden
+
+$(BUILD)/simgrid/src/diagnostics.o: CPPFLAGS += -Dcgm_pairs_visit=sim_pairs_visit
+
+simulate-scaling:
+	@config/packages.sh build simulate
+	@$(MAKE) run-simulate-scaling
+
+run-simulate-scaling: $(BUILD)/cgm $(BUILD)/simgrid/simulate $(BUILD)/tests/bench_result
+	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' CC='$(CC)' SMPIRUN='$(SMPIRUN)' tests/simgrid.sh
+
+$(BUILD)/simgrid/src/%.o: src/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(SIMULATED_COMPILE) -w -include tests/simgrid/costs.h -MMD -MP -c -o $@ $<
+
+$(BUILD)/simgrid/%.o: tests/simgrid/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(SIMULATED_COMPILE) $(WARNINGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/simgrid/simulate: $(SIMULATED)
+	$(SMPICC) -g -Wl,--gc-sections -o $@ $^ -lgomp -lm
 
 check-slow: $(BUILD)/cgm $(BUILD)/tests/bench_result $(SLOW_TESTS)
 	@BUILD=$(BUILD) MPIRUN='$(MPIRUN)' tests/slow.sh
@@ -276,6 +313,7 @@ help:
 	@echo 'make check-valgrind   tests under valgrind'
 	@echo 'make fuzz             every reader of files for FUZZ_SECONDS=$(FUZZ_SECONDS) with inputs made up by libFuzzer'
 	@echo 'make bench            speed of this machine: tables, and $(BUILD)/bench.json'
+	@echo 'make simulate-scaling strong and weak scaling to 1024 ranks on simulated clusters, as tables and a page'
 	@echo 'make check-faults     a fault of every kind in every stage, runs interrupted at random'
 	@echo 'make check-slurm      the scripts of jobs/ on a real Slurm of three nodes, as root'
 	@echo 'make check-hosts      runs over three hosts with sshd, as root'

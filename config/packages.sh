@@ -55,6 +55,9 @@ deb   lintian                  command   lintian
 deb   man-db                   command   man
 deb   groff-base               command   groff
 deb   lmod                     file      /usr/share/lmod
+simulate libsimgrid-dev        command   smpicc              SMPICC
+simulate gnuplot-nox           command   gnuplot
+simulate jq                    command   jq
 fuzz  clang                    command   clang               CLANG
 fuzz  libclang-rt-dev          fuzzer    clang               CLANG
 fuzz  libomp-dev               openmp    clang               CLANG

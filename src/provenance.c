@@ -8,6 +8,7 @@
 #include "cgm/dense.h"
 #include "cgm/downstream.h"
 #include "cgm/h5.h"
+#include "cgm/kernel.h"
 #include "cgm/reward_lp.h"
 
 #ifdef __clang__
@@ -50,7 +51,12 @@ void cgm_provenance_print(FILE *stream)
     fprintf(stream, "git:              %s\n", cgm_git_revision());
     fprintf(stream, "compiler:         %s\n", COMPILER);
     fprintf(stream, "flags:            %s\n", CGM_CC_FLAGS);
-    fprintf(stream, "instruction sets: portable\n");
+    fprintf(stream, "instruction sets:");
+    /* Those that this processor has. */
+    for (int set = CGM_PORTABLE; set <= (int)cgm_instruction_set_best(); set++) {
+        fprintf(stream, " %s", cgm_instruction_set_name((cgm_instruction_set)set));
+    }
+    fputc('\n', stream);
     fprintf(stream, "MPI:              %s\n", mpi);
     fprintf(stream, "BLAS:             %s\n", cgm_dense_blas_version());
     fprintf(stream, "ScaLAPACK:        %s\n", scalapack);

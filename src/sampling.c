@@ -11,6 +11,11 @@
 /* Blocks that a rank's part should have at the least: a sweep over fewer takes no longer than
  * telling the others about it. */
 enum { TEAM_BLOCKS = 16 };
+/* Blocks times chains of a sweep beside which telling the others hardly counts. */
+enum { SWEEP_BLOCKS = 480 };
+/* Chains that a team should have for each that it advances at a time: then teams end about
+ * together, though some chains take twice as many draws as others. */
+enum { CHAINS_EACH = 4 };
 /* A part of so many bytes stays in a core's cache while chains are drawn one after the other. */
 enum { CACHE_BYTES = 1 << 20 };
 
@@ -29,17 +34,32 @@ static bool fits_cache(const cgm_candidates *candidates, int64_t ranks)
     return doubles * (int64_t)sizeof(double) <= CACHE_BYTES;
 }
 
+/* Ranks of a team. Small teams tell each other less; but there is nobody to help a team whose
+ * chains are long, so teams are made larger where chains are few. A power of two suits reductions
+ * and nodes. */
+static int64_t team_size(int size, int64_t n_parties, int64_t n_chains, int64_t n_blocks)
+{
+    const int64_t wanted = (int64_t)CHAINS_EACH * CGM_TEAM_CHAINS * size / n_chains;
+    const int64_t most = n_blocks * CGM_TEAM_CHAINS / SWEEP_BLOCKS;
+    int64_t ranks = 1;
+    while (2 * ranks <= wanted && 2 * ranks <= most) {
+        ranks *= 2;
+    }
+    const int64_t busy = clamp(n_blocks / TEAM_BLOCKS, 1, size > n_parties ? size / n_parties : 1);
+    return clamp(ranks > busy ? ranks : busy, 1, size);
+}
+
 cgm_sampling_plan cgm_sampling_plan_for(int size, int64_t n_parties, int64_t n_inv_temp,
                                         const cgm_candidates *candidates)
 {
     const int64_t blocks = (candidates->n_points + CGM_BLOCK_POINTS - 1) / CGM_BLOCK_POINTS;
-    const int64_t most = size > n_parties ? size / n_parties : 1;
-    const int64_t ranks = candidates->sliced ? size : clamp(blocks / TEAM_BLOCKS, 1, most);
+    const int64_t all = n_parties * n_inv_temp;
+    const int64_t ranks = candidates->sliced ? size : team_size(size, n_parties, all, blocks);
     const int64_t teams = size / ranks;
     cgm_sampling_plan plan = {.n_teams = (int)teams, .n_chains = 1, .by_chain = teams > n_parties};
     if (ranks > 1 || !fits_cache(candidates, ranks)) {
         /* Together, as long as enough tasks are left for the teams to end at the same time. */
-        const int64_t chains = n_parties * n_inv_temp / (teams > 1 ? 4 * teams : 1);
+        const int64_t chains = all / (teams > 1 ? CHAINS_EACH * teams : 1);
         const int64_t task = plan.by_chain ? 1 : n_inv_temp;
         plan.n_chains = clamp(chains > task ? chains : task, 1, CGM_TEAM_CHAINS);
     }

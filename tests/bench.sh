@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures this machine: tables on stdout, and all values in BUILD/bench.json. Called by make bench.
 #
-#     tests/bench.sh [PART ...]      of: kernel peers draws shapley runs; default: all
+#     tests/bench.sh [PART ...]      of: kernel peers stages draws shapley runs; default: all
 #
 # Environment: BUILD (build), MPIRUN, CC, CGM_SHARED (../shared), REPEATS (5).
 # Every figure is the median of REPEATS, with the smallest and the largest beside it. Stages are
@@ -16,7 +16,7 @@ build=${BUILD:-build}
 mpirun=${MPIRUN:-mpirun}
 shared=${CGM_SHARED:-../shared}
 repeats=${REPEATS:-5}
-parts=${*:-kernel peers draws shapley runs}
+parts=${*:-kernel peers stages draws shapley runs}
 # What a user would give a plain loop; the program itself is built without any of them.
 plain_flags='-O3 -march=native -ffast-math -ffp-contract=fast'
 work=$build/bench
@@ -26,7 +26,8 @@ mkdir -p "$work"
 : >"$records"
 
 make BUILD="$build" ${CC:+CC="$CC"} PLAIN_CFLAGS="$plain_flags" "$build/cgm" \
-    "$build"/tests/bench_{kernel,draws,result} "$build/tests/slow_shapley" >"$work/make.log" ||
+    "$build"/tests/bench_{kernel,stages,draws,result} "$build/tests/slow_shapley" \
+    >"$work/make.log" ||
     {
         cat "$work/make.log"
         exit 1
@@ -131,6 +132,24 @@ print_peers()
     summary "^(torch|scikit-learn)_d" | awk -F '\t' '
         { printf "%-18s %7.3f (%.3f .. %.3f)\n", $1, $3 / 1e9, $4 / 1e9, $5 / 1e9; found = 1 }
         END { if (!found) print "neither torch nor scikit-learn is installed" }'
+}
+
+# ---- the other passes ----
+
+measure_stages()
+{
+    OMP_NUM_THREADS=1 "$build/tests/bench_stages" 0.2 >>"$records"
+}
+
+print_stages()
+{
+    echo
+    echo 'passes at 8 features, one core, in 10^9 a second: evaluations with slopes, of ten rungs'
+    echo 'of the ladder, of distances; points packed and looked at; candidates swept for 1 and 8'
+    echo 'chains, of 6,144 in the cache and of 10^6'
+    summary '^(slopes|ladder|distances|pack|look|score_.*)_d8$' | awk -F '\t' '{
+        sub(/_d8$/, "", $1)
+        printf "%-20s %7.3f (%.3f .. %.3f)\n", $1, $3 / 1e9, $4 / 1e9, $5 / 1e9 }'
 }
 
 # ---- draws ----
@@ -257,7 +276,7 @@ print_runs()
     done
 }
 
-for part in kernel peers draws shapley runs; do
+for part in kernel peers stages draws shapley runs; do
     if wanted "$part"; then
         "measure_$part"
         "print_$part"

@@ -275,12 +275,12 @@ prepare_SIGUSR1_checkpoint()
 
 strike_SIGUSR1_checkpoint()
 {
-    kill -USR1 "$started"
+    signal_run
 }
 
 strike_SIGUSR1()
 {
-    kill -USR1 "$started"
+    signal_run
 }
 
 # ---- disk and directory ----

@@ -75,7 +75,7 @@ interrupt()
         # shellcheck disable=SC2046 # one word each
         kill -KILL $(processes "$rank_variable=$((first - 1))") 2>/dev/null || true
     else
-        kill -USR1 "$started" 2>/dev/null || true
+        signal_run
     fi
     ended
     stage=$(stage_met)

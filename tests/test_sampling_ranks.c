@@ -364,13 +364,22 @@ static void test_plan(void **state)
     /* A rank a party, one chain after the other: the pool fits in a cache. */
     cgm_sampling_plan plan = plan_of(2, 300, 2000, false);
     assert_true(plan.n_teams == 2 && plan.n_chains == 1 && !plan.by_chain);
-    /* It does not fit: all β of a party at a time. */
-    plan = plan_of(16, 20, 1000000, false);
-    assert_true(plan.n_teams == 16 && plan.n_chains == 4 && !plan.by_chain);
+    /* It does not fit: some chains at a time, more where a team has many. */
+    plan = plan_of(16, 300, 1000000, false);
+    assert_true(plan.n_teams == 16 && plan.n_chains == CGM_TEAM_CHAINS && !plan.by_chain);
+    /* Few chains a rank: larger teams, as long as a sweep takes longer than a reduction. */
+    plan = plan_of(16, 60, 1000000, false);
+    assert_true(plan.n_teams == 8 && plan.n_chains == 7 && !plan.by_chain);
+    plan = plan_of(1024, 256, 1000000, false);
+    assert_true(plan.n_teams == 32 && plan.n_chains == CGM_TEAM_CHAINS && !plan.by_chain);
+    plan = plan_of(1024, 256, 200000, false);
+    assert_true(plan.n_teams == 256 && plan.n_chains == 4 && !plan.by_chain);
     plan = plan_of(1, 20, 1000000, false);
     assert_true(plan.n_teams == 1 && plan.n_chains == CGM_TEAM_CHAINS);
     /* More ranks than parties: teams where the pool is long, else single chains. */
     plan = plan_of(16, 5, 1000000, false);
+    assert_true(plan.n_teams == 1 && plan.n_chains == CGM_TEAM_CHAINS && !plan.by_chain);
+    plan = plan_of(16, 5, 50000, false);
     assert_true(plan.n_teams == 5 && plan.n_chains == 4 && !plan.by_chain);
     plan = plan_of(16, 5, 2000, false);
     assert_true(plan.n_teams == 16 && plan.n_chains == 1 && plan.by_chain);

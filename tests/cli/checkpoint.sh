@@ -52,17 +52,14 @@ rm out.h5
 # stop_by_signal: SIGUSR1 once the first checkpoint is there.
 stop_by_signal()
 {
-    local launcher
-    command_line="SIGUSR1 to $MPIRUN -n $1 $cgm run run.ini ${keeps[*]} ${*:2}"
-    "$MPIRUN" -n "$1" "$cgm" run run.ini "${keeps[@]}" "${@:2}" >"$out" 2>"$err" </dev/null &
-    launcher=$!
+    start "$1" run run.ini "${keeps[@]}" "${@:2}"
+    command_line="SIGUSR1 to $command_line"
     for _ in $(seq 600); do
         [[ ! -e ck.h5 ]] || break
         sleep 0.05
     done
-    kill -USR1 "$launcher"
-    code=0
-    wait "$launcher" || code=$?
+    signal_run
+    ended
 }
 
 stop_by_signal 3
@@ -141,16 +138,13 @@ refused "a directory that is not there" 6 "checkpoint\.file 'missing/ck\.h5'.*'m
 
 # Where there is nothing to stop at the run goes on.
 keeps=()
-command_line="SIGUSR1 without checkpoint.file"
-"$MPIRUN" -n 2 "$cgm" run run.ini --run.progress=0.05 >"$out" 2>"$err" </dev/null &
-launcher=$!
+start 2 run run.ini --run.progress=0.05
 for _ in $(seq 600); do
     ! grep -qE '^(lengthscale|kernel sums):' "$out" || break
     sleep 0.02
 done
-kill -USR1 "$launcher"
-code=0
-wait "$launcher" || code=$?
+signal_run
+ended
 accepted "SIGUSR1 without checkpoint.file"
 same "SIGUSR1 without checkpoint.file" out.h5
 

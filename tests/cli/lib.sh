@@ -114,6 +114,18 @@ processes()
     done 2>/dev/null
 }
 
+# signal_run: SIGUSR1 to the run that was started. mpirun passes it on; but MPICH's loses now and then
+# the exit code of ranks after that, so that they are told themselves there.
+signal_run()
+{
+    if [[ $MPI_KIND == mpich ]]; then
+        # shellcheck disable=SC2046 # one word each
+        kill -USR1 $(processes) 2>/dev/null || true
+    else
+        kill -USR1 "$started" 2>/dev/null || true
+    fi
+}
+
 # configure SECTION.KEY=VALUE...: writes run.ini, of a run that pays `individual` rewards and is
 # quiet, with these options.
 configure()

@@ -116,7 +116,7 @@ start 2 run run.ini --generator.steps=1000000000 --checkpoint.file=signal.h5 --o
 interrupt()
 {
     sleep 1
-    kill -USR1 "$started" 2>/dev/null || true
+    signal_run
 }
 ended interrupt
 check "SIGUSR1 ends the training at a checkpoint" test "$code" -eq 75

@@ -1,6 +1,6 @@
 # Help, version and what is said of a command line or configuration that is not accepted.
 # without: asan valgrind
-# checks: 93
+# checks: 94
 . "$(dirname "$0")/lib.sh"
 
 # Direct, without mpirun, is one rank.
@@ -37,6 +37,10 @@ accepted "--version" '^cgm [0-9]+\.[0-9]+'
 for word in git compiler flags MPI BLAS ScaLAPACK HDF5 GLPK LIBSVM; do
     check "--version tells $word" grep -q "$word.*[^ :]" "$out"
 done
+# Kernels of other sets are there on this kind of processor alone.
+sets=portable
+! grep -qw avx2 /proc/cpuinfo || sets='portable avx2'
+check "--version tells the instruction sets" grep -q "instruction sets: $sets" "$out"
 
 run 1
 refused "no command" 2 'command'
