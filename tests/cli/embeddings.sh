@@ -33,7 +33,8 @@ same_at_all plain "3 5" --values.orthogonal=false --kernel.lengthscale=0.2
 same_at_all sum "3 5" --kernel.type=se_sum --values.embedding_features=70
 same_at_all rational "2 5" --kernel.type=rq --kernel.lengthscale=0.2,0.3,0.4 \
     --values.embedding_features=70
-same_at_all drawn "3 5" --generator.type=gmm --generator.size=900 --features.scale=standard
+same_at_all drawn "3 5" --generator.type=gmm --generator.size=900 --generator.components=2 \
+    --features.scale=standard
 
 # ---- what does not go together ----
 
