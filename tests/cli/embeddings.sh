@@ -1,6 +1,7 @@
 # Values from embeddings: the same results at every number of ranks, through stops and in all
 # commands; what does not go with them is refused.
 # timeout: 400
+# checks: 63
 # without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 

@@ -5,6 +5,7 @@
 # found, where points stay they must not.
 # without: asan valgrind
 # timeout: 400
+# checks: 60
 . "$(dirname "$0")/lib.sh"
 
 preload=$BUILD_DIRECTORY/tests/preload_leaks.so
