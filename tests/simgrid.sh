@@ -355,9 +355,9 @@ check_efficiencies()
     while IFS=$'\t' read -r cluster ranks _ _ efficiency _; do
         least=85
         [[ $1 == weak ]] || least=$((ranks <= 256 ? 80 : 60))
+        efficiency=$(awk "BEGIN { print 100 * $efficiency }")
         [[ $cluster != "${platforms%% *}" || $ranks -eq 1 ]] ||
-            expect "$1 scaling, $cluster, $ranks ranks" "$(awk "BEGIN { print 100 * $efficiency }")" \
-                '>=' $least
+            expect "$1 scaling, $cluster, $ranks ranks" "$efficiency" '>=' $least
     done <"$work/$1.tsv"
 }
 

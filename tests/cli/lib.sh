@@ -114,8 +114,8 @@ processes()
     done 2>/dev/null
 }
 
-# signal_run: SIGUSR1 to the run that was started. mpirun passes it on; but MPICH's loses now and then
-# the exit code of ranks after that, so that they are told themselves there.
+# signal_run: SIGUSR1 to the run that was started. mpirun passes it on; but MPICH's loses now and
+# then the exit code of ranks after that, so that they are told themselves there.
 signal_run()
 {
     if [[ $MPI_KIND == mpich ]]; then
