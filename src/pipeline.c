@@ -284,17 +284,25 @@ static cgm_status choose_lengthscale(cgm_comm *comm, cgm_run *run)
                                   &run->lengthscale);
 }
 
+/* The parties' means, told to all ranks. Noise that is in them must not be drawn again, even if the
+ * run is killed at once: then they are kept before anything else is done. */
+static cgm_status tell_means(cgm_comm *comm, cgm_run *run)
+{
+    cgm_status status = cgm_embedding_measure(
+        comm, &run->shard, &run->kernel, cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_KERNEL),
+        &run->embedding);
+    return status == CGM_OK && isfinite(run->config->epsilon)
+               ? cgm_checkpoint_stage_ended(comm, &run->checkpoint, CGM_KEPT_SUMS)
+               : status;
+}
+
 /* From the means that an earlier run told, if there are any. */
 static cgm_status compute_embeddings(cgm_comm *comm, cgm_run *run)
 {
-    cgm_status status =
-        run->checkpoint.found >= CGM_KEPT_SUMS
-            ? cgm_checkpoint_read_means(comm, &run->checkpoint, &run->embedding)
-            : cgm_embedding_measure(comm, &run->shard, &run->kernel,
-                                    cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_KERNEL),
-                                    &run->embedding);
+    cgm_status status = run->checkpoint.found >= CGM_KEPT_SUMS
+                            ? cgm_checkpoint_read_means(comm, &run->checkpoint, &run->embedding)
+                            : tell_means(comm, run);
     if (status == CGM_OK) {
-        /* The means are told by now: noise that is in them must not be drawn again. */
         status = cgm_embedding_sums(comm, &run->shard, &run->candidates, &run->kernel,
                                     cgm_checkpoint_pause_of(&run->checkpoint, CGM_KEPT_SUMS),
                                     &run->embedding, &run->sums);

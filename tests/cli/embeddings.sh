@@ -1,7 +1,7 @@
 # Values from embeddings: the same results at every number of ranks, through stops and in all
 # commands; what does not go with them is refused.
 # timeout: 400
-# checks: 63
+# checks: 64
 # without: asan valgrind
 . "$(dirname "$0")/lib.sh"
 
@@ -117,6 +117,10 @@ for copy in 1 2; do
 done
 run 1 diff noise.1.h5 noise.2.h5
 answered "noise is not the same twice" 1 '^different: /'
+run 2 run run.ini "${noise[@]}" --output.file=noise.kept.h5 --checkpoint.file=all.h5 \
+    --checkpoint.interval=1 --run.progress=10
+check "means with noise are kept as soon as they are told, and with the sums" \
+    test "$(grep -c '^checkpoint: kernel sums' "$out")" -eq 2
 rm -f kept.h5
 until_done noise.stopped.h5 "${noise[@]}"
 if [[ -e kept.h5 ]]; then
