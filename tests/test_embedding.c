@@ -28,7 +28,7 @@ static void test_cosines(void **state)
     cgm_comm *comm = *state;
     static double phases[COLUMNS];
     static double results[CGM_INSTRUCTION_SETS][2][COLUMNS];
-    const int best = cgm_instruction_set_best();
+    const int best = (int)cgm_instruction_set_best();
     double worst = 0.0;
     for (double size = 1e-3; size < EMBEDDING_PHASE; size *= 3.7) {
         for (int64_t k = 0; k < COLUMNS; k++) {
@@ -54,7 +54,7 @@ static void test_operations(void **state)
     cgm_comm *comm = *state;
     static double phases[ROWS * COLUMNS];
     static double weights[2][COLUMNS];
-    const int best = cgm_instruction_set_best();
+    const int best = (int)cgm_instruction_set_best();
     for (int64_t k = 0; k < ROWS * COLUMNS; k++) {
         phases[k] = 0.01 * (double)(k * k % 7919) - 30.0;
         weights[k % 2][k % COLUMNS] = 1.0 / (1.0 + (double)(k % 17));

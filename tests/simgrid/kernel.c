@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "cgm/dense.h"
+#include "cgm/embedding.h"
 #include "cgm/pairs.h"
 #include "costs.h"
 
@@ -213,4 +214,13 @@ void cgm_dense_multiply(int64_t rows, int64_t columns, int64_t inner, const doub
             c[i * columns + j] = sum;
         }
     }
+}
+
+/* The search for a lengthscale knows of values from embeddings, which are not simulated. */
+cgm_status cgm_embedding_single_values(cgm_comm *comm, const cgm_shard *shard,
+                                       const cgm_candidates *candidates, const cgm_kernel *kernel,
+                                       cgm_frequencies *frequencies, double *values, double *slopes)
+{
+    (void)shard, (void)candidates, (void)kernel, (void)frequencies, (void)values, (void)slopes;
+    return cgm_fail(comm, CGM_ERR_BUG, "embeddings are not simulated");
 }
