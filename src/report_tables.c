@@ -156,10 +156,10 @@ static double error_column(const cgm_report_data *data, const void *about, int c
 void cgm_report_table_errors(const cgm_report_data *data, cgm_table *table)
 {
     static const cgm_table_column columns[] = {
-        {.heading = "v", .format = "%.2g", .width = 12},
-        {.heading = "ceiling", .format = "%.2g", .width = 12},
-        {.heading = "phi", .format = "%.2g", .width = 12},
-        {.heading = "alpha", .format = "%.2g", .width = 12},
+        {.heading = "s.e. of v", .format = "%.2g", .width = 12},
+        {.heading = "of ceiling", .format = "%.2g", .width = 12},
+        {.heading = "of phi", .format = "%.2g", .width = 12},
+        {.heading = "of alpha", .format = "%.2g", .width = 12},
     };
     cgm_table_begin(table,
                     "Standard errors of values that come from embeddings of %lld frequencies",
