@@ -75,14 +75,20 @@ static int64_t file_bytes(const cgm_h5_file *file)
     return known ? (int64_t)state.st_size : 0;
 }
 
+/* After stat, by its errno. */
+static cgm_status refuse_missing(cgm_comm *comm, const cgm_h5_file *file)
+{
+    return cgm_fail(comm, file->failure, "file '%s' cannot be opened: %s", file->path,
+                    strerror(errno));
+}
+
 cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
 {
     *file = (cgm_h5_file){.comm = comm, .path = path, .failure = CGM_ERR_INPUT};
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     struct stat state;
     if (stat(path, &state) != 0) {
-        return cgm_fail(comm, file->failure, "file '%s' cannot be opened: %s", path,
-                        strerror(errno));
+        return refuse_missing(comm, file);
     }
     if (!S_ISREG(state.st_mode)) {
         return cgm_fail(comm, file->failure, "'%s' is not a regular file", path);
@@ -95,6 +101,9 @@ cgm_status cgm_h5_open(cgm_comm *comm, const char *path, cgm_h5_file *file)
     if (file->id > 0) {
         file->bytes = file_bytes(file);
         return CGM_OK;
+    }
+    if (format < 0 && stat(path, &state) != 0) {
+        return refuse_missing(comm, file); /* it has gone since */
     }
     return cgm_fail(comm, file->failure, "file '%s' %s", path,
                     format > 0    ? "cannot be opened: it is damaged or still being written"

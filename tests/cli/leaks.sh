@@ -74,7 +74,7 @@ each_rank()
         search "${mine[@]}" -- "$file" || [[ $? -eq 1 ]] || return 1
         "$@" || { echo "rank $rank: $(cat "$logs/found")" && return 1; }
     done
-    [[ $n_searched -eq $((ranks < 5 ? ranks : 5)) ]]
+    [[ $n_searched -eq $(at_most_ranks $((ranks < 5 ? ranks : 5))) ]]
 }
 
 # all_found FORM UNIT: every coordinate that was looked for.
