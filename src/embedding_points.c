@@ -173,8 +173,9 @@ static void sum_block(const embedding_work *work, const chunk *of, const space *
     }
 }
 
-void embedding_add_points(const embedding_work *work, int64_t n_points, const double *points,
-                          cgm_accumulators sums)
+/* Adds to sums, or where slopes is given the derivatives to slopes. */
+static void add_all(const embedding_work *work, int64_t n_points, const double *points,
+                    cgm_accumulators sums, cgm_accumulator *slopes)
 {
     const int64_t d = work->frequencies->n_features;
     const int64_t n_chunks = count_chunks(work->frequencies);
@@ -187,9 +188,14 @@ void embedding_add_points(const embedding_work *work, int64_t n_points, const do
             take_chunk(work, &of, &own);
             for (int64_t i = 0; i < n_points; i += CGM_BLOCK_POINTS) {
                 sum_block(work, &of, &own, smaller(n_points - i, CGM_BLOCK_POINTS), points + i * d,
-                          false);
-                cgm_accumulators_add(sums, of.cosine, of.count, own.cosines);
-                cgm_accumulators_add(sums, of.sine, of.count, own.sines);
+                          slopes != NULL);
+                if (slopes != NULL) {
+                    cgm_accumulator_add_each(slopes + of.cosine, own.cosines, of.count);
+                    cgm_accumulator_add_each(slopes + of.sine, own.sines, of.count);
+                } else {
+                    cgm_accumulators_add(sums, of.cosine, of.count, own.cosines);
+                    cgm_accumulators_add(sums, of.sine, of.count, own.sines);
+                }
             }
         }
     }
@@ -197,28 +203,16 @@ void embedding_add_points(const embedding_work *work, int64_t n_points, const do
                                         work->frequencies->n_frequencies);
 }
 
+void embedding_add_points(const embedding_work *work, int64_t n_points, const double *points,
+                          cgm_accumulators sums)
+{
+    add_all(work, n_points, points, sums, NULL);
+}
+
 void embedding_add_slopes(const embedding_work *work, int64_t n_points, const double *points,
                           cgm_accumulator *sums)
 {
-    const int64_t d = work->frequencies->n_features;
-    const int64_t n_chunks = count_chunks(work->frequencies);
-#pragma omp parallel num_threads(work->comm->threads)
-    {
-        const space own = space_of(work, omp_get_thread_num());
-#pragma omp for schedule(static)
-        for (int64_t k = 0; k < n_chunks; k++) {
-            const chunk of = chunk_of(work->frequencies, k);
-            take_chunk(work, &of, &own);
-            for (int64_t i = 0; i < n_points; i += CGM_BLOCK_POINTS) {
-                sum_block(work, &of, &own, smaller(n_points - i, CGM_BLOCK_POINTS), points + i * d,
-                          true);
-                cgm_accumulator_add_each(sums + of.cosine, own.cosines, of.count);
-                cgm_accumulator_add_each(sums + of.sine, own.sines, of.count);
-            }
-        }
-    }
-    cgm_comm_count_work(work->comm, n_points * work->frequencies->n_components *
-                                        work->frequencies->n_frequencies);
+    add_all(work, n_points, points, (cgm_accumulators){0}, sums);
 }
 
 void embedding_multiply_points(const embedding_work *work, int64_t n_points, const double *points,
